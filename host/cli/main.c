@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line that people use. */
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("guestlink %s\n", PACKAGE_VERSION);
+        return 0;
+    }
+    fprintf(stderr, "usage: guestlink --version\n");
+    return 2;
+}

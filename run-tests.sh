@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Builds with sanitizers and warnings as errors in build-ci, runs every test, and closes with
+# 'N passed, N failed'. Exits 0 only when all of it went well. JOBS=N chooses how parallel.
+set -eu
+cd "$(dirname "$0")"
+top=$PWD
+build=$top/build-ci
+jobs=${JOBS:-$(nproc)}
+
+# tally BUILD: counts tests. A Check program and a pytest module say how many they ran; anything
+# else is one test, by the result that automake recorded.
+tally() {
+    find "$1/tests" -name '*.trs' | sort | while read -r trs; do
+        awk -v trs="$trs" '
+            FILENAME == trs && /^:global-test-result:/ { result = $2 }
+            FILENAME != trs && /^[0-9]+%: Checks: / {
+                gsub(",", ""); bad = $5 + $7; good = $3 - bad; counted = 1
+            }
+            FILENAME != trs && /[0-9]+ (passed|failed|error|errors|skipped)/ && / in [0-9.]+s/ {
+                gsub("[=,]", "")
+                good = bad = skip = 0; counted = 1
+                for (i = 2; i <= NF; i++) {
+                    if ($i == "passed") good = $(i - 1)
+                    if ($i == "failed" || $i ~ /^errors?$/) bad += $(i - 1)
+                    if ($i == "skipped") skip = $(i - 1)
+                }
+            }
+            END {
+                if (!counted) { good = result == "PASS"; skip = result == "SKIP"; bad = 0 }
+                if (result != "PASS" && result != "SKIP" && !bad) bad = 1
+                print good + 0, bad + 0, skip + 0
+            }' "$trs" "${trs%.trs}.log"
+    done | awk '{ good += $1; bad += $2; skip += $3 }
+        END { printf "%d passed, %d failed%s\n", good, bad, skip ? ", " skip " skipped" : "" }'
+}
+
+packaging/install-deps.sh
+[ -x configure ] || ./autogen.sh
+mkdir -p "$build"
+cd "$build"
+[ -f Makefile ] || ../configure --enable-sanitizers --enable-werror
+make -j"$jobs"
+
+find tests -name '*.trs' -exec rm -f {} + 2>/dev/null || true
+status=0
+make -j"$jobs" check || status=$?
+summary=$(tally "$build")
+case $summary in
+"0 passed"*) echo "run-tests: no test was run" >&2; status=1 ;;
+*" 0 failed"*) ;;
+*) status=1 ;;
+esac
+echo "$summary"
+exit "$status"
