@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls: one stream is one call of a method of a service (doc/PROTOCOL.md chapter 9).
+ *
+ * The responder's half finds the method in a table, checks length, form and permission, once, for all services, and gives the
+ * handler a decoded request. The opener's half sends a request and hears messages decoded.
+ */
+#ifndef GL_CALL_H
+#define GL_CALL_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mux.h"
+#include "proto/guestlink.pb-c.h"
+
+/* ------------------------------------------------------------------ responder */
+
+struct gl_call; /* a call that this side answers */
+
+/* What a running handler hears; all may be NULL. ctx is what gl_call_handle() was given. Slices are owned by the callee. */
+struct gl_call_events {
+    void (*on_message)(void *ctx, struct gl_call *call, struct gl_slice message, size_t charge);
+    void (*on_data)(void *ctx, struct gl_call *call, uint8_t channel, struct gl_slice data, size_t charge);
+    void (*on_eof)(void *ctx, struct gl_call *call);
+    /* Queue space came free. */
+    void (*on_sent)(void *ctx, struct gl_call *call, size_t credit);
+    /* The caller went away, or the session ended. The handler cleans up, in its own time, and then calls gl_call_finish(). */
+    void (*on_cancel)(void *ctx, struct gl_call *call, enum gl_status status);
+};
+
+struct gl_method {
+    const char *name;
+    const ProtobufCMessageDescriptor *request;
+    size_t request_max; /* bytes */
+    /*
+     * Starts the call. The request is freed after it returns. The handler either finishes the call before it returns, or has called gl_call_handle().
+     */
+    void (*start)(struct gl_call *call, const ProtobufCMessage *request);
+};
+
+struct gl_service {
+    const char *name;
+    uint32_t version;
+    const char *group;                /* for policies: "inspect", "run", "files", "manage" */
+    const struct gl_method *methods;  /* ends with a NULL name */
+};
+
+/* A side's table and its gate. */
+struct gl_dispatch {
+    const struct gl_service *const *services; /* sorted by name, ends with NULL */
+    /* May this call start? GL_STATUS_OK, or DENIED with *ret_text (static or valid for the moment). Also the place for audit. NULL: all may. */
+    enum gl_status (*allow)(void *ctx, struct gl_call *call, const struct gl_service *service,
+                            const struct gl_method *method, const ProtobufCMessage *request,
+                            const char **ret_text);
+    /* The call is over, with this status (audit). May be NULL. */
+    void (*ended)(void *ctx, struct gl_call *call, enum gl_status status);
+    void *ctx;
+};
+
+/* For a link's on_open: takes the OPEN's payload and the stream. */
+void gl_call_dispatch(const struct gl_dispatch *dispatch, struct gl_stream *stream, struct gl_slice open);
+/* The same when the Open was decoded already (the host daemon looks at target first); `open` stays the caller's. */
+void gl_call_dispatch_open(const struct gl_dispatch *dispatch, struct gl_stream *stream, const Gl__Open *open);
+
+void *gl_call_dispatch_context(const struct gl_call *call);    /* dispatch->ctx */
+const struct gl_service *gl_call_service(const struct gl_call *call);
+const struct gl_method *gl_call_method(const struct gl_call *call);
+const Gl__Caller *gl_call_caller(const struct gl_call *call);  /* never NULL; fields may be empty */
+struct gl_stream *gl_call_stream(struct gl_call *call);        /* NULL once cancelled */
+
+void gl_call_handle(struct gl_call *call, const struct gl_call_events *events, void *ctx);
+int gl_call_reply(struct gl_call *call, const void *message);  /* any protobuf-c message; 0 also when cancelled (dropped) */
+int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice data);
+size_t gl_call_queued(const struct gl_call *call);
+void gl_call_consume(struct gl_call *call, size_t charge);
+bool gl_call_is_cancelled(const struct gl_call *call);
+/* CLOSE(status, text), after what is queued. The call is freed; call it exactly once, also after on_cancel. */
+void gl_call_finish(struct gl_call *call, enum gl_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ------------------------------------------------------------------ opener */
+
+/*
+ * Opens a stream with an Open of these fields. `request` is any protobuf-c message. Events are the stream's own (mux.h);
+ * gl_message_unpack() decodes what comes.
+ */
+int gl_call_open(struct gl_mux *mux, const char *service, const char *method, const char *target,
+                 const void *request, unsigned flags, const struct gl_stream_events *events, void *ctx,
+                 struct gl_stream **ret_stream);
+
+#endif
