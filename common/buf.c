@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "buf.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "mem.h"
+
+struct gl_block {
+    atomic_uint refs;
+    size_t capacity;
+    uint8_t data[];
+};
+
+struct gl_block *gl_block_new(size_t capacity)
+{
+    size_t size;
+    /* A sum that wraps cannot be allocated either: let gl_alloc say so. */
+    if (__builtin_add_overflow(capacity, sizeof(struct gl_block), &size))
+        size = SIZE_MAX;
+    struct gl_block *block = gl_alloc(size);
+    atomic_init(&block->refs, 1);
+    block->capacity = capacity;
+    return block;
+}
+
+struct gl_block *gl_block_ref(struct gl_block *block)
+{
+    atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
+    return block;
+}
+
+void gl_block_unref(struct gl_block *block)
+{
+    if (!block)
+        return;
+    /* Release: what this thread read is read before; acquire: the last one frees after all others.
+     */
+    if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) == 1)
+        gl_free(block);
+}
+
+uint8_t *gl_block_data(struct gl_block *block)
+{
+    return block->data;
+}
+
+size_t gl_block_capacity(const struct gl_block *block)
+{
+    return block->capacity;
+}
+
+struct gl_slice gl_slice_of(struct gl_block *block, size_t offset, size_t len)
+{
+    if (!len)
+        return GL_SLICE_EMPTY;
+    return (struct gl_slice){gl_block_ref(block), block->data + offset, len};
+}
+
+struct gl_slice gl_slice_copy(const void *data, size_t len)
+{
+    if (!len)
+        return GL_SLICE_EMPTY;
+    struct gl_block *block = gl_block_new(len);
+    memcpy(block->data, data, len);
+    return (struct gl_slice){block, block->data, len};
+}
+
+struct gl_slice gl_slice_ref(struct gl_slice slice)
+{
+    if (slice.block)
+        gl_block_ref(slice.block);
+    return slice;
+}
+
+struct gl_slice gl_slice_sub(struct gl_slice slice, size_t offset, size_t len)
+{
+    if (!len)
+        return GL_SLICE_EMPTY;
+    if (slice.block)
+        gl_block_ref(slice.block);
+    return (struct gl_slice){slice.block, slice.data + offset, len};
+}
+
+void gl_slice_unref(struct gl_slice *slice)
+{
+    gl_block_unref(slice->block);
+    *slice = GL_SLICE_EMPTY;
+}
