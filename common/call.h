@@ -38,6 +38,11 @@ struct gl_method {
      * Starts the call. The request is freed after it returns. The handler either finishes the call before it returns, or has called gl_call_handle().
      */
     void (*start)(struct gl_call *call, const ProtobufCMessage *request);
+    /*
+     * The handler asks its side's policy once more, about what only it can tell (program, path, account): the gate lets a call pass whose
+     * answer depends on that. Without it such a call is refused.
+     */
+    bool asks;
 };
 
 struct gl_service {
