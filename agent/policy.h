@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the guest lets its host do: the policy section of agent.conf.
+ *
+ *     policy {
+ *         default = deny
+ *         allow "look" { group = "inspect" }
+ *         allow "uptime" { service = "exec"  program = {"/usr/bin/uptime", "/usr/bin/df"}  user = "nobody" }
+ *         deny "keys" { service = "file"  path = "/etc/ssh/?*" }
+ *     }
+ *
+ * A rule applies if each of its conditions does; a condition applies if one of its patterns matches. If a deny rule applies
+ * the answer is no, whatever the allow rules say; else if an allow rule applies it is yes; else the default decides. The
+ * first deny (or allow) rule of the file that applies is the one that is named.
+ *
+ * Patterns: * is any text, also with slashes, ? one character, \ takes the next one literally; all else stands for itself.
+ */
+#ifndef GL_AGENT_POLICY_H
+#define GL_AGENT_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What is asked about. NULL: not known, or the call has no such thing. */
+struct gl_policy_question {
+    const char *service;
+    const char *method;
+    const char *group;   /* of the service: "inspect", "run", "files", "manage" */
+    const char *caller;  /* the host's user, as the host says */
+    const char *program; /* absolute path of what is to be run, symbolic links resolved */
+    const char *path;    /* of the file, directory or socket that is read, written or connected to */
+    const char *user;    /* account in the guest that it is done as */
+};
+
+enum gl_policy_answer {
+    GL_POLICY_ALLOW,
+    GL_POLICY_DENY,
+    GL_POLICY_MORE, /* only with `open`: the answer depends on program, path or user */
+};
+
+struct gl_policy;
+
+/* Without rules; everything is allowed or denied. `why` goes into the text of a denial; may be NULL. */
+struct gl_policy *gl_policy_new_plain(bool allow, const char *why);
+void gl_policy_free(struct gl_policy *policy); /* NULL is fine */
+
+/*
+ * Answers. open: the fields program, path and user that are NULL are not known yet (the gate asks before the handler does),
+ * rather than absent. *ret_text (may be NULL) is set with DENY: one line that names the rule with file and line; valid until the policy is freed.
+ */
+enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
+                                    const struct gl_policy_question *question, bool open,
+                                    const char **ret_text);
+
+/* Whether text matches the pattern, as above. */
+bool gl_policy_match(const char *pattern, const char *text);
+
+#endif
