@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line that people use. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@ int main(int argc, char **argv)
         printf("guestlink %s\n", PACKAGE_VERSION);
         return 0;
     }
-    fprintf(stderr, "usage: guestlink --version\n");
-    return 2;
+    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    fprintf(help ? stdout : stderr, "usage: guestlink --version|--help\n");
+    return help ? 0 : 2;
 }
