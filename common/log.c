@@ -75,7 +75,8 @@ static size_t put_prefix(char *line, size_t size, enum gl_log_level level)
 }
 
 /* Appends the escaped message at line + start, cut with an ellipsis to fit; returns the end. */
-static size_t put_message(char *line, size_t start, size_t size, const char *format, va_list args)
+static size_t GL_PRINTF(4, 0)
+    put_message(char *line, size_t start, size_t size, const char *format, va_list args)
 {
     char raw[GL_LOG_LINE_MAX];
     int wanted = vsnprintf(raw, sizeof(raw), format, args);
