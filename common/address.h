@@ -2,7 +2,7 @@
 /*
  * Addresses (chapter 1 of the design): vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH, pipe:NAME.
  * An address may carry options after commas where the caller allows it (",name=web1"); a comma or backslash in PATH is
- * written \, and \\ .
+ * written \, and \\ ; a backslash before anything else is an error. Port 0 is formatted, but not accepted by parse.
  */
 #ifndef GL_ADDRESS_H
 #define GL_ADDRESS_H
