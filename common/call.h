@@ -2,8 +2,9 @@
 /*
  * Calls: one stream is one call of a method of a service (doc/PROTOCOL.md chapter 9).
  *
- * The responder's half finds the method in a table, checks length, form and permission, once, for all services, and gives the
- * handler a decoded request. The opener's half sends a request and hears messages decoded.
+ * The responder's half finds the method in a table, checks length, form and permission, once, for
+ * all services, and gives the handler a decoded request. The opener's half sends a request and
+ * hears messages decoded.
  */
 #ifndef GL_CALL_H
 #define GL_CALL_H
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mem.h"
 #include "mux.h"
 #include "proto/guestlink.pb-c.h"
 
@@ -19,14 +21,23 @@
 
 struct gl_call; /* a call that this side answers */
 
-/* What a running handler hears; all may be NULL. ctx is what gl_call_handle() was given. Slices are owned by the callee. */
+/*
+ * What a running handler hears; all may be NULL. ctx is what gl_call_handle() was given. Slices are
+ * owned by the callee. A peer that sends messages or data where the callback is NULL breaks the
+ * method's contract: its stream is reset with INVALID, and on_cancel is called. Every callback may
+ * finish the call.
+ */
 struct gl_call_events {
     void (*on_message)(void *ctx, struct gl_call *call, struct gl_slice message, size_t charge);
-    void (*on_data)(void *ctx, struct gl_call *call, uint8_t channel, struct gl_slice data, size_t charge);
+    void (*on_data)(void *ctx, struct gl_call *call, uint8_t channel, struct gl_slice data,
+                    size_t charge);
     void (*on_eof)(void *ctx, struct gl_call *call);
     /* Queue space came free. */
     void (*on_sent)(void *ctx, struct gl_call *call, size_t credit);
-    /* The caller went away, or the session ended. The handler cleans up, in its own time, and then calls gl_call_finish(). */
+    /*
+     * The caller went away, or the session ended. At most once, and nothing else is called after
+     * it. The handler cleans up, in its own time, and then calls gl_call_finish().
+     */
     void (*on_cancel)(void *ctx, struct gl_call *call, enum gl_status status);
 };
 
@@ -35,12 +46,14 @@ struct gl_method {
     const ProtobufCMessageDescriptor *request;
     size_t request_max; /* bytes */
     /*
-     * Starts the call. The request is freed after it returns. The handler either finishes the call before it returns, or has called gl_call_handle().
+     * Starts the call. The request is freed after it returns. The handler either finishes the call
+     * before it returns, or has called gl_call_handle().
      */
     void (*start)(struct gl_call *call, const ProtobufCMessage *request);
     /*
-     * The handler asks its side's policy once more, about what only it can tell (program, path, account): the gate lets a call pass whose
-     * answer depends on that. Without it such a call is refused.
+     * The handler asks its side's policy once more, about what only it can tell (program, path,
+     * account): the gate lets a call pass whose answer depends on that. Without it such a call is
+     * refused.
      */
     bool asks;
 };
@@ -48,51 +61,74 @@ struct gl_method {
 struct gl_service {
     const char *name;
     uint32_t version;
-    const char *group;                /* for policies: "inspect", "run", "files", "manage" */
-    const struct gl_method *methods;  /* ends with a NULL name */
+    const char *group;               /* for policies: "inspect", "run", "files", "manage" */
+    const struct gl_method *methods; /* ends with a NULL name */
 };
 
 /* A side's table and its gate. */
 struct gl_dispatch {
     const struct gl_service *const *services; /* sorted by name, ends with NULL */
-    /* May this call start? GL_STATUS_OK, or DENIED with *ret_text (static or valid for the moment). Also the place for audit. NULL: all may. */
+    /*
+     * May this call start? GL_STATUS_OK, or DENIED with *ret_text (static or valid for the moment).
+     * Also the place for audit. NULL: all may.
+     */
     enum gl_status (*allow)(void *ctx, struct gl_call *call, const struct gl_service *service,
                             const struct gl_method *method, const ProtobufCMessage *request,
                             const char **ret_text);
-    /* The call is over, with this status (audit). May be NULL. */
+    /*
+     * A call that was allowed is over (audit): with the status that its handler gave, or, if it was
+     * cancelled, the one that cancelled it. Exactly once a call. May be NULL.
+     */
     void (*ended)(void *ctx, struct gl_call *call, enum gl_status status);
     void *ctx;
 };
 
-/* For a link's on_open: takes the OPEN's payload and the stream. */
-void gl_call_dispatch(const struct gl_dispatch *dispatch, struct gl_stream *stream, struct gl_slice open);
-/* The same when the Open was decoded already (the host daemon looks at target first); `open` stays the caller's. */
-void gl_call_dispatch_open(const struct gl_dispatch *dispatch, struct gl_stream *stream, const Gl__Open *open);
+/*
+ * For a link's on_open: takes the OPEN's payload and the stream. In this order: decodes the Open
+ * (INVALID), finds the method (UNSUPPORTED), checks the request's length and form (INVALID), asks
+ * `allow`, starts the handler. `dispatch` must outlive all calls.
+ */
+void gl_call_dispatch(const struct gl_dispatch *dispatch, struct gl_stream *stream,
+                      struct gl_slice open);
+/*
+ * The same when the Open was decoded already (the host daemon looks at target first); `open` stays
+ * the caller's.
+ */
+void gl_call_dispatch_open(const struct gl_dispatch *dispatch, struct gl_stream *stream,
+                           const Gl__Open *open);
 
-void *gl_call_dispatch_context(const struct gl_call *call);    /* dispatch->ctx */
+void *gl_call_dispatch_context(const struct gl_call *call); /* dispatch->ctx */
 const struct gl_service *gl_call_service(const struct gl_call *call);
 const struct gl_method *gl_call_method(const struct gl_call *call);
-const Gl__Caller *gl_call_caller(const struct gl_call *call);  /* never NULL; fields may be empty */
-struct gl_stream *gl_call_stream(struct gl_call *call);        /* NULL once cancelled */
+const Gl__Caller *gl_call_caller(const struct gl_call *call); /* never NULL; fields may be empty */
+struct gl_stream *gl_call_stream(struct gl_call *call);       /* NULL once cancelled */
 
 void gl_call_handle(struct gl_call *call, const struct gl_call_events *events, void *ctx);
-int gl_call_reply(struct gl_call *call, const void *message);  /* any protobuf-c message; 0 also when cancelled (dropped) */
+/* Any protobuf-c message. 0 also when cancelled (dropped); else as gl_stream_send_message(). */
+int gl_call_reply(struct gl_call *call, const void *message);
+/* Takes the reference in any case. 0 also when cancelled (dropped). */
 int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice data);
+/* Bytes not yet handed out; stop at GL_STREAM_QUEUE until on_sent. */
 size_t gl_call_queued(const struct gl_call *call);
 void gl_call_consume(struct gl_call *call, size_t charge);
 bool gl_call_is_cancelled(const struct gl_call *call);
-/* CLOSE(status, text), after what is queued. The call is freed; call it exactly once, also after on_cancel. */
+/*
+ * CLOSE(status, text), after what is queued. The call is freed; call it exactly once, also after
+ * on_cancel: in start(), in any callback, or later. The text is escaped (escape.h) and cut at
+ * GL_STATUS_TEXT_MAX; format may be NULL for none.
+ */
 void gl_call_finish(struct gl_call *call, enum gl_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    GL_PRINTF(3, 4);
 
 /* ------------------------------------------------------------------ opener */
 
 /*
- * Opens a stream with an Open of these fields. `request` is any protobuf-c message. Events are the stream's own (mux.h);
- * gl_message_unpack() decodes what comes.
+ * Opens a stream with an Open of these fields; target may be NULL. `request` is any protobuf-c
+ * message. Events are the stream's own (mux.h); gl_message_unpack() decodes what comes. Errors are
+ * those of gl_stream_open().
  */
 int gl_call_open(struct gl_mux *mux, const char *service, const char *method, const char *target,
-                 const void *request, unsigned flags, const struct gl_stream_events *events, void *ctx,
-                 struct gl_stream **ret_stream);
+                 const void *request, unsigned flags, const struct gl_stream_events *events,
+                 void *ctx, struct gl_stream **ret_stream);
 
 #endif
