@@ -5,15 +5,17 @@
  *     policy {
  *         default = deny
  *         allow "look" { group = "inspect" }
- *         allow "uptime" { service = "exec"  program = {"/usr/bin/uptime", "/usr/bin/df"}  user = "nobody" }
- *         deny "keys" { service = "file"  path = "/etc/ssh/?*" }
+ *         allow "uptime" { service = "exec"  program = {"/usr/bin/uptime", "/usr/bin/df"}  user =
+ * "nobody" } deny "keys" { service = "file"  path = "/etc/ssh/?*" }
  *     }
  *
- * A rule applies if each of its conditions does; a condition applies if one of its patterns matches. If a deny rule applies
- * the answer is no, whatever the allow rules say; else if an allow rule applies it is yes; else the default decides. The
- * first deny (or allow) rule of the file that applies is the one that is named.
+ * A rule applies if each of its conditions does; a condition applies if one of its patterns
+ * matches. If a deny rule applies the answer is no, whatever the allow rules say; else if an allow
+ * rule applies it is yes; else the default decides. The first deny (or allow) rule of the file that
+ * applies is the one that is named.
  *
- * Patterns: * is any text, also with slashes, ? one character, \ takes the next one literally; all else stands for itself.
+ * Patterns: * is any text, also with slashes, ? one character, \ takes the next one literally; all
+ * else stands for itself.
  */
 #ifndef GL_AGENT_POLICY_H
 #define GL_AGENT_POLICY_H
@@ -28,8 +30,8 @@ struct gl_policy_question {
     const char *group;   /* of the service: "inspect", "run", "files", "manage" */
     const char *caller;  /* the host's user, as the host says */
     const char *program; /* absolute path of what is to be run, symbolic links resolved */
-    const char *path;    /* of the file, directory or socket that is read, written or connected to */
-    const char *user;    /* account in the guest that it is done as */
+    const char *path; /* of the file, directory or socket that is read, written or connected to */
+    const char *user; /* account in the guest that it is done as */
 };
 
 enum gl_policy_answer {
@@ -39,14 +41,21 @@ enum gl_policy_answer {
 };
 
 struct gl_policy;
+struct gl_policy_rule;
 
-/* Without rules; everything is allowed or denied. `why` goes into the text of a denial; may be NULL. */
-struct gl_policy *gl_policy_new_plain(bool allow, const char *why);
+/* Without rules: the default decides. `why` is the text of a denial by it; may be NULL. */
+struct gl_policy *gl_policy_new(bool allow, const char *why);
 void gl_policy_free(struct gl_policy *policy); /* NULL is fine */
+/* Adds a rule at the end. `text` is the text of a denial by it. The rule is the policy's. */
+struct gl_policy_rule *gl_policy_add(struct gl_policy *policy, bool deny, const char *text);
+/* Adds a pattern to the rule's condition on the field that is named as in the question. false: no
+ * such field. */
+bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const char *pattern);
 
 /*
- * Answers. open: the fields program, path and user that are NULL are not known yet (the gate asks before the handler does),
- * rather than absent. *ret_text (may be NULL) is set with DENY: one line that names the rule with file and line; valid until the policy is freed.
+ * Answers. open: the fields program, path and user that are NULL are not known yet (the gate asks
+ * before the handler does), rather than absent. *ret_text (may be NULL) is set with DENY: one line
+ * that names the rule with file and line; valid until the policy is freed.
  */
 enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
                                     const struct gl_policy_question *question, bool open,

@@ -2,12 +2,14 @@
 /*
  * What a service may use of the agent; nothing else of agent/ concerns it.
  *
- * A service is one file in agent/services/ with one `const struct gl_service gl_service_<name>` (call.h) and one line in the
- * table of registry.c. Before a handler starts, the dispatch has found its method, checked the request's length and
- * form, asked the policy about service and method, and begun the audit record. A handler that knows more (a program, a
- * path, an account) sets `asks` in its method and calls gl_agent_permit() before it acts.
+ * A service is one file in agent/services/ with one `const struct gl_service gl_service_<name>`
+ * (call.h) and one line in the table of registry.c. Before a handler starts, the dispatch has found
+ * its method, checked the request's length and form, asked the policy about service and method, and
+ * begun the audit record. A handler that knows more (a program, a path, an account) sets `asks` in
+ * its method and calls gl_agent_permit() before it acts.
  *
- * All is on the loop's thread. Handlers never block it: files and the like go to the thread pool (uv_queue_work, uv_fs_*).
+ * All is on the loop's thread. Handlers never block it: files and the like go to the thread pool
+ * (uv_queue_work, uv_fs_*).
  */
 #ifndef GL_AGENT_SERVICE_H
 #define GL_AGENT_SERVICE_H
@@ -27,14 +29,14 @@ uv_loop_t *gl_agent_loop(const struct gl_agent *agent);
 const struct gl_settings *gl_agent_settings(const struct gl_agent *agent);
 
 /*
- * May the call do this? The handler fills in what it knows of program, path and user (settings of policy.h), the rest is
- * filled in here. May be called several times (each path of a copy). What was asked about appears in the audit record.
- * GL_STATUS_OK, or GL_STATUS_DENIED with *ret_text, which names the rule and is valid for the moment:
+ * May the call do this? The handler fills in what it knows of program, path and user (settings of
+ * policy.h), the rest is filled in here. May be called several times (each path of a copy). What
+ * was asked about appears in the audit record. GL_STATUS_OK, or GL_STATUS_DENIED with *ret_text,
+ * which names the rule and is valid for the moment:
  *
  *     const char *text;
- *     enum gl_status status = gl_agent_permit(call, &(struct gl_policy_question){.program = path}, &text);
- *     if (status != GL_STATUS_OK)
- *         return gl_call_finish(call, status, "%s", text);
+ *     enum gl_status status = gl_agent_permit(call, &(struct gl_policy_question){.program = path},
+ * &text); if (status != GL_STATUS_OK) return gl_call_finish(call, status, "%s", text);
  */
 enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_question *detail,
                                const char **ret_text);

@@ -22,16 +22,16 @@ enum gl_host_trust_mode {
 struct gl_settings {
     struct gl_address connect[GL_CONNECT_MAX];
     size_t n_connect;
-    char *name;         /* proposed to the host; NULL: the host name */
-    char *state;        /* directory */
-    char *config;       /* file that was read, NULL: none */
+    char *name;   /* proposed to the host; NULL: the host name */
+    char *state;  /* directory */
+    char *config; /* file that was read, NULL: none */
     enum gl_host_trust_mode host_trust;
     bool has_site_key;
     uint8_t site_key[GL_KEY_SIZE];
     bool allow_loopback;
-    uint32_t streams_max;    /* calls at a time */
-    size_t window_memory;    /* all windows' growth together, bytes */
-    uint64_t resume_ms;      /* how long a session waits for its host */
+    uint32_t streams_max;     /* calls at a time */
+    size_t window_memory;     /* all windows' growth together, bytes */
+    uint64_t resume_ms;       /* how long a session waits for its host */
     struct gl_policy *policy; /* never NULL */
 };
 

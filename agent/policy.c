@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "policy.h"
+
+#include <string.h>
+
+#include "list.h"
+#include "mem.h"
+
+/* A condition is on one field of the question. */
+enum field { SERVICE, METHOD, GROUP, CALLER, PROGRAM, PATH, USER, FIELDS };
+
+static const struct {
+    const char *name;
+    size_t offset;
+    bool late; /* only the handler knows it */
+} fields[FIELDS] = {
+    [SERVICE] = {"service", offsetof(struct gl_policy_question, service), false},
+    [METHOD] = {"method", offsetof(struct gl_policy_question, method), false},
+    [GROUP] = {"group", offsetof(struct gl_policy_question, group), false},
+    [CALLER] = {"caller", offsetof(struct gl_policy_question, caller), false},
+    [PROGRAM] = {"program", offsetof(struct gl_policy_question, program), true},
+    [PATH] = {"path", offsetof(struct gl_policy_question, path), true},
+    [USER] = {"user", offsetof(struct gl_policy_question, user), true},
+};
+
+struct patterns {
+    char **text;
+    size_t count;
+};
+
+struct gl_policy_rule {
+    struct gl_list link;
+    bool deny;
+    char *text; /* what a denial says */
+    struct patterns when[FIELDS];
+};
+
+struct gl_policy {
+    bool allow; /* what the default is */
+    char *text; /* what a denial by default says */
+    struct gl_list rules;
+};
+
+struct gl_policy *gl_policy_new(bool allow, const char *why)
+{
+    struct gl_policy *policy = GL_NEW0(struct gl_policy);
+    policy->allow = allow;
+    policy->text = gl_strdup(why ? why : "denied by the guest's policy");
+    gl_list_init(&policy->rules);
+    return policy;
+}
+
+static void rule_free(struct gl_policy_rule *rule)
+{
+    for (size_t f = 0; f < FIELDS; f++) {
+        for (size_t i = 0; i < rule->when[f].count; i++)
+            gl_free(rule->when[f].text[i]);
+        gl_free(rule->when[f].text);
+    }
+    gl_free(rule->text);
+    gl_free(rule);
+}
+
+void gl_policy_free(struct gl_policy *policy)
+{
+    if (!policy)
+        return;
+    GL_LIST_FOREACH_SAFE (node, &policy->rules)
+        rule_free(GL_CONTAINER_OF(node, struct gl_policy_rule, link));
+    gl_free(policy->text);
+    gl_free(policy);
+}
+
+struct gl_policy_rule *gl_policy_add(struct gl_policy *policy, bool deny, const char *text)
+{
+    struct gl_policy_rule *rule = GL_NEW0(struct gl_policy_rule);
+    rule->deny = deny;
+    rule->text = gl_strdup(text);
+    gl_list_append(&policy->rules, &rule->link);
+    return rule;
+}
+
+bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const char *pattern)
+{
+    for (size_t f = 0; f < FIELDS; f++) {
+        if (strcmp(fields[f].name, field) != 0)
+            continue;
+        struct patterns *when = &rule->when[f];
+        when->text = gl_realloc_array(when->text, when->count + 1, sizeof *when->text);
+        when->text[when->count++] = gl_strdup(pattern);
+        return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ answering */
+
+enum verdict { NO, MAYBE, YES };
+
+static bool any_matches(const struct patterns *when, const char *value)
+{
+    for (size_t i = 0; i < when->count; i++)
+        if (gl_policy_match(when->text[i], value))
+            return true;
+    return false;
+}
+
+static enum verdict rule_applies(const struct gl_policy_rule *rule,
+                                 const struct gl_policy_question *question, bool open)
+{
+    enum verdict verdict = YES;
+    for (size_t f = 0; f < FIELDS; f++) {
+        if (rule->when[f].count == 0)
+            continue;
+        const char *value;
+        memcpy(&value, (const char *)question + fields[f].offset, sizeof value);
+        if (!value && open && fields[f].late)
+            verdict = MAYBE;
+        else if (!value || !any_matches(&rule->when[f], value))
+            return NO;
+    }
+    return verdict;
+}
+
+/* The first rule of a kind that applies for certain, or NULL; *ret_maybe: one might apply. */
+static const struct gl_policy_rule *find_rule(const struct gl_policy *policy, bool deny,
+                                              const struct gl_policy_question *question, bool open,
+                                              bool *ret_maybe)
+{
+    *ret_maybe = false;
+    GL_LIST_FOREACH (node, &policy->rules) {
+        const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
+        if (rule->deny != deny)
+            continue;
+        enum verdict verdict = rule_applies(rule, question, open);
+        if (verdict == YES)
+            return rule;
+        if (verdict == MAYBE)
+            *ret_maybe = true;
+    }
+    return NULL;
+}
+
+enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
+                                    const struct gl_policy_question *question, bool open,
+                                    const char **ret_text)
+{
+    bool maybe_denied, maybe_allowed;
+    const struct gl_policy_rule *denied = find_rule(policy, true, question, open, &maybe_denied);
+    const struct gl_policy_rule *allowed = find_rule(policy, false, question, open, &maybe_allowed);
+    if (!denied && (allowed || policy->allow))
+        return maybe_denied ? GL_POLICY_MORE : GL_POLICY_ALLOW;
+    if (!denied && maybe_allowed)
+        return GL_POLICY_MORE;
+    if (ret_text)
+        *ret_text = denied ? denied->text : policy->text;
+    return GL_POLICY_DENY;
+}
+
+/* ------------------------------------------------------------------ patterns */
+
+/*
+ * Each * is tried as short as it can be; when what follows does not fit, only the last * takes one
+ * more: an earlier one could gain nothing. So the time is bounded by the product of the lengths,
+ * without recursion.
+ */
+bool gl_policy_match(const char *pattern, const char *text)
+{
+    const char *star = NULL, *resume = NULL;
+    while (*text) {
+        bool literal = *pattern == '\\' && pattern[1];
+        const char *p = literal ? pattern + 1 : pattern;
+        if (!literal && *p == '*') {
+            star = ++pattern;
+            resume = text;
+        } else if ((!literal && *p == '?') || (*p && *p == *text)) {
+            pattern = p + 1;
+            text++;
+        } else if (star) {
+            pattern = star;
+            text = ++resume;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
