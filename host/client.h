@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's side of the control socket: connects, greets, and makes calls of the host daemon and, through it, of
- * guests. One connection; the loop is the caller's and is run here only by the functions that say so.
+ * The client's side of the control socket: connects, greets, and makes calls of the host daemon
+ * and, through it, of guests. One connection; the loop is the caller's and is run here only by the
+ * functions that say so.
  */
 #ifndef GL_CLIENT_H
 #define GL_CLIENT_H
@@ -21,23 +22,25 @@ struct gl_outcome {
 };
 
 /*
- * Connects to the control socket at `path` and greets; runs the loop until that is done. On failure *ret_outcome says why in a
- * sentence that tells what to do, and the result is negative.
+ * Connects to the control socket at `path` and greets; runs the loop until that is done. On failure
+ * *ret_outcome says why in a sentence that tells what to do, and the result is negative.
  */
 int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_client,
                       struct gl_outcome *ret_outcome);
 /* Closes the connection and runs the loop until its handles are closed. NULL is fine. */
 void gl_client_free(struct gl_client *client);
 
-/* For conversations: open streams on it with gl_call_open(). When the daemon goes away they end with LOST or NOT_STARTED. */
+/* For conversations: open streams on it with gl_call_open(). When the daemon goes away they end
+ * with LOST or NOT_STARTED. */
 struct gl_mux *gl_client_mux(struct gl_client *client);
 
 /* Called for each message of the answer, decoded; it is freed after the call. */
 typedef void (*gl_client_item_cb)(void *ctx, const ProtobufCMessage *item);
 
 /*
- * Makes a unary or list call and runs the loop until it has ended. `target` is "" for the daemon itself. An answer that cannot be decoded
- * ends it with PROTOCOL. Returns the status, which is also in *ret_outcome.
+ * Makes a unary or list call and runs the loop until it has ended. `target` is "" for the daemon
+ * itself. An answer that cannot be decoded ends it with PROTOCOL. Returns the status, which is also
+ * in *ret_outcome.
  */
 enum gl_status gl_client_call(struct gl_client *client, const char *service, const char *method,
                               const char *target, const void *request,

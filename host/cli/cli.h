@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line `guestlink`: what each command gets and may use. One file a command, with one `const struct
- * gl_command gl_command_<name>`, listed in commands.c.
+ * The command line `guestlink`: what each command gets and may use. One file a command, with one
+ * `const struct gl_command gl_command_<name>`, listed in commands.c.
  */
 #ifndef GL_CLI_H
 #define GL_CLI_H
@@ -17,28 +17,29 @@
 struct gl_command;
 
 struct gl_cli {
-    const char *control;              /* path of the control socket */
+    const char *control; /* path of the control socket */
     bool json;
     const struct gl_command *command; /* the one that runs */
     uv_loop_t *loop;
-    struct gl_client *client;         /* after gl_cli_connect() */
+    struct gl_client *client; /* after gl_cli_connect() */
 };
 
 struct gl_command {
     const char *name;
-    const char *synopsis;  /* after "guestlink NAME ", e.g. "[-c N] GUEST" */
-    const char *summary;   /* one line for the list of commands */
-    const char *help;      /* options and examples, for `guestlink NAME --help` */
-    int failure;           /* exit status of our own failures: 1; exec and shell 125 */
-    int usage;             /* exit status of wrong usage: 2; exec and shell 125 */
+    const char *synopsis; /* after "guestlink NAME ", e.g. "[-c N] GUEST" */
+    const char *summary;  /* one line for the list of commands */
+    const char *help;     /* options and examples, for `guestlink NAME --help` */
+    int failure;          /* exit status of our own failures: 1; exec and shell 125 */
+    int usage;            /* exit status of wrong usage: 2; exec and shell 125 */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*run)(struct gl_cli *cli, int argc, char **argv);
 };
 
 /*
- * getopt_long(3) with --help (-h) and --json added to every command: returns an option's value, -1 when there are no more, or
- * GL_CLI_EXIT when the command must return *ret_exit at once (help was shown, or a wrong option reported). `shorts` should
- * begin with '+' where options end at the first operand.
+ * getopt_long(3) with --help (-h) and --json added to every command: returns an option's value, -1
+ * when there are no more, or GL_CLI_EXIT when the command must return *ret_exit at once (help was
+ * shown, or a wrong option reported). `shorts` should begin with '+' where options end at the first
+ * operand.
  */
 #define GL_CLI_EXIT (-2)
 int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
@@ -50,7 +51,8 @@ int gl_cli_usage(struct gl_cli *cli, const char *format, ...) __attribute__((for
 int gl_cli_connect(struct gl_cli *cli);
 
 /*
- * One line on stderr: 'guestlink: GUEST: MESSAGE' (guest may be NULL), control characters escaped; with --json an object
+ * One line on stderr: 'guestlink: GUEST: MESSAGE' (guest may be NULL), control characters escaped;
+ * with --json an object
  * {"schema", "error": {"code", "guest", "message"}} instead. Returns the command's failure status.
  */
 int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, const char *format,

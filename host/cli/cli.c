@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "json.h"
+#include "mem.h"
+
+enum { OPTION_JSON = 0x7f00, OPTION_HELP };
+
+static void cli_help(const struct gl_command *command)
+{
+    printf("usage: guestlink [--control PATH] [--json] %s %s\n\n%s\n", command->name,
+           command->synopsis, command->summary);
+    if (command->help[0] != '\0')
+        printf("\n%s", command->help);
+}
+
+/* The command's own options and those that every command has, in one table. */
+static struct option *cli_merge(const struct option *longs)
+{
+    size_t n = 0;
+    while (longs != NULL && longs[n].name != NULL)
+        n++;
+    struct option *all = GL_NEW0_ARRAY(struct option, n + 3);
+    if (n > 0)
+        memcpy(all, longs, n * sizeof(*all));
+    all[n] = (struct option){"json", no_argument, NULL, OPTION_JSON};
+    all[n + 1] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    return all;
+}
+
+int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
+                  const struct option *longs, int *ret_exit)
+{
+    struct option *all = cli_merge(longs);
+    int result;
+    opterr = 0;
+    for (;;) {
+        int at = optind;
+        result = getopt_long(argc, argv, shorts, all, NULL);
+        if (result == OPTION_JSON) {
+            cli->json = true;
+            continue;
+        }
+        if (result == 'h' && strchr(shorts, 'h') == NULL)
+            result = OPTION_HELP;
+        if (result == OPTION_HELP) {
+            cli_help(cli->command);
+            *ret_exit = 0;
+            result = GL_CLI_EXIT;
+        } else if (result == '?' || result == ':') {
+            const char *word = at > 0 && at < argc ? argv[at] : "";
+            if (optopt != 0 && optopt < 0x7f)
+                *ret_exit = gl_cli_usage(cli, "option -%c is not known or lacks its value", optopt);
+            else
+                *ret_exit = gl_cli_usage(
+                    cli, "option %s is not known, not clear, or lacks its value", word);
+            result = GL_CLI_EXIT;
+        }
+        break;
+    }
+    gl_free(all);
+    return result;
+}
+
+/* One line or one object: where and what. */
+static void cli_report(const struct gl_cli *cli, const char *guest, const char *code,
+                       const char *message)
+{
+    if (cli->json) {
+        json_t *error = json_pack("{s:s, s:o, s:o}", "code", code, "guest",
+                                  guest != NULL ? gl_json_bytes(guest, strlen(guest)) : json_null(),
+                                  "message", gl_json_bytes(message, strlen(message)));
+        json_t *object = json_pack("{s:i, s:o}", "schema", GL_JSON_SCHEMA, "error", error);
+        char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+        fprintf(stderr, "%s\n", text != NULL ? text : "{}");
+        free(text);
+        json_decref(object);
+        return;
+    }
+    char *safe = gl_escape_dup(message);
+    char *name = gl_escape_dup(guest);
+    const char *command = cli->command != NULL ? cli->command->name : NULL;
+    fprintf(stderr, "guestlink%s%s: %s%s%s\n", command != NULL ? " " : "",
+            command != NULL ? command : "", name, guest != NULL ? ": " : "", safe);
+    gl_free(name);
+    gl_free(safe);
+}
+
+int gl_cli_usage(struct gl_cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *message = gl_vasprintf(format, args);
+    va_end(args);
+    char *line = gl_asprintf("%s; see 'guestlink %s --help'", message, cli->command->name);
+    cli_report(cli, NULL, gl_status_name(GL_STATUS_INVALID), line);
+    gl_free(line);
+    gl_free(message);
+    return cli->command->usage;
+}
+
+int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, const char *format,
+                 ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *message = gl_vasprintf(format, args);
+    va_end(args);
+    cli_report(cli, guest, gl_status_name(status), message);
+    gl_free(message);
+    return cli->command->failure;
+}
+
+int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *outcome)
+{
+    const char *text = outcome->text[0] != '\0' ? outcome->text : gl_status_text(outcome->status);
+    const char *hint = "";
+    switch (outcome->status) {
+    case GL_STATUS_LOST:
+        hint = " (it may have run; look before you try again)";
+        break;
+    case GL_STATUS_NOT_STARTED:
+        hint = " (nothing was started; it is safe to try again)";
+        break;
+    case GL_STATUS_UNSUPPORTED:
+        hint = " (is the agent older than this program? compare 'guestlink version' and "
+               "'guestlink info')";
+        break;
+    default:
+        break;
+    }
+    return gl_cli_error(cli, guest, outcome->status, "%s%s", text, hint);
+}
+
+int gl_cli_connect(struct gl_cli *cli)
+{
+    struct gl_outcome outcome;
+    if (gl_client_connect(cli->loop, cli->control, &cli->client, &outcome) < 0)
+        return gl_cli_fail(cli, NULL, &outcome);
+    return 0;
+}

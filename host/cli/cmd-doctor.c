@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* guestlink doctor: looks for what is wrong, in the order in which things must work. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "commands.h"
+#include "escape.h"
+#include "guest-words.h"
+#include "handshake.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "proto/guestlink.pb-c.h"
+
+enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_BAD };
+
+struct doctor {
+    struct gl_cli *cli;
+    const char *guest; /* NULL: all */
+    bool bad, seen;
+    json_t *checks;
+};
+
+/* One finding. `advice` says what to do, or is "". */
+static void say(struct doctor *d, enum verdict verdict, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void say(struct doctor *d, enum verdict verdict, const char *advice, const char *format, ...)
+{
+    static const char *const words[] = {"ok", "note", "bad"};
+    va_list args;
+    va_start(args, format);
+    char *text = gl_vasprintf(format, args);
+    va_end(args);
+    d->bad = d->bad || verdict == VERDICT_BAD;
+    if (d->cli->json) {
+        json_array_append_new(d->checks,
+                              json_pack("{s:s, s:o, s:s}", "verdict", words[verdict], "finding",
+                                        gl_json_bytes(text, strlen(text)), "advice", advice));
+    } else {
+        char *safe = gl_escape_dup(text);
+        printf("%-5s %s\n", words[verdict], safe);
+        if (advice[0] != '\0')
+            printf("      -> %s\n", advice);
+        gl_free(safe);
+    }
+    gl_free(text);
+}
+
+static void look_at_host(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__HostStatus *host = (const Gl__HostStatus *)item;
+    struct doctor *d = ctx;
+    char ago[32];
+    bool same = strcmp(host->version, PACKAGE_VERSION) == 0;
+    say(d, same ? VERDICT_OK : VERDICT_NOTE, same ? "" : "restart guestlink-hostd after an upgrade",
+        "host daemon %s runs as %s, process %" PRIu64 ", started %s", host->version, host->user,
+        host->pid, gl_out_ago(host->started, ago, sizeof(ago)));
+    if (host->n_listeners == 0)
+        say(d, VERDICT_BAD, "give guestlink-hostd --listen, or 'listen' in its configuration",
+            "it listens nowhere, so no guest can connect");
+    for (size_t i = 0; i < host->n_listeners; i++) {
+        const Gl__HostStatus__Listener *l = host->listeners[i];
+        if (l->error[0] != '\0')
+            say(d, VERDICT_BAD, "see the daemon's log", "it does not listen at %s: %s", l->address,
+                l->error);
+        else
+            say(d, VERDICT_OK, "", "it listens at %s: %" PRIu64 " accepted, %" PRIu64 " refused",
+                l->address, l->accepted, l->refused);
+    }
+}
+
+static void look_at_guest(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__Guest *guest = (const Gl__Guest *)item;
+    struct doctor *d = ctx;
+    char ago[32];
+    if (d->guest != NULL && strcmp(d->guest, guest->name) != 0 && strcmp(d->guest, guest->id) != 0)
+        return;
+    d->seen = true;
+    switch (guest->trust) {
+    case GL__TRUST_STATE__TRUST_STATE_PENDING:
+        say(d, VERDICT_BAD, "compare the key with the guest's, then 'guestlink trust accept'",
+            "guest %s waits for its key to be accepted", guest->name);
+        return;
+    case GL__TRUST_STATE__TRUST_STATE_MISMATCH:
+        say(d, VERDICT_BAD,
+            "if the guest was reinstalled, 'guestlink trust accept' takes the new key; if not, "
+            "somebody else is at its place",
+            "guest %s: %s", guest->name, guest->reason);
+        if (guest->state != GL__GUEST_STATE__GUEST_STATE_CONNECTED)
+            return;
+        break;
+    case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
+        say(d, VERDICT_BAD,
+            "stop the agent in the copy, remove agent.key in its state directory, start it again",
+            "guest %s: %s", guest->name, guest->reason);
+        return;
+    case GL__TRUST_STATE__TRUST_STATE_REVOKED:
+        say(d, VERDICT_NOTE, "", "guest %s is revoked", guest->name);
+        return;
+    default:
+        break;
+    }
+    if (guest->state == GL__GUEST_STATE__GUEST_STATE_CONNECTED)
+        say(d, VERDICT_OK, "", "guest %s is connected from %s, %s, %" PRIu64 " resumes",
+            guest->name, guest->address, guest->software, guest->resumes);
+    else
+        say(d, d->guest != NULL ? VERDICT_BAD : VERDICT_NOTE,
+            "look whether the guest runs and guestlink-agent in it, and at the agent's log",
+            "guest %s is %s, last seen %s", guest->name, gl_guest_state_word(guest),
+            gl_out_ago(guest->last_seen, ago, sizeof(ago)));
+}
+
+static void look_at_link(struct doctor *d)
+{
+    Gl__Ping ping = GL__PING__INIT;
+    struct gl_outcome outcome;
+    uint64_t start = uv_hrtime();
+    if (gl_client_call(d->cli->client, "link", "ping", d->guest, &ping, &gl__ping__descriptor, NULL,
+                       NULL, &outcome) == GL_STATUS_OK)
+        say(d, VERDICT_OK, "", "its agent answers within %.3f ms",
+            (double)(uv_hrtime() - start) / 1e6);
+    else
+        say(d, VERDICT_BAD, "see the agent's log in the guest", "its agent does not answer: %s",
+            outcome.text);
+}
+
+static void look(struct doctor *d)
+{
+    struct gl_outcome outcome;
+    Gl__Empty empty = GL__EMPTY__INIT;
+    if (gl_client_connect(d->cli->loop, d->cli->control, &d->cli->client, &outcome) < 0) {
+        say(d, VERDICT_BAD, "", "%s", outcome.text);
+        return;
+    }
+    say(d, VERDICT_OK, "", "the control socket %s answers", d->cli->control);
+    if (gl_client_call(d->cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
+                       look_at_host, d, &outcome) != GL_STATUS_OK)
+        say(d, VERDICT_BAD, "", "the host daemon does not tell its state: %s", outcome.text);
+    if (gl_client_call(d->cli->client, "host", "list", "", &empty, &gl__guest__descriptor,
+                       look_at_guest, d, &outcome) != GL_STATUS_OK)
+        say(d, VERDICT_BAD, "", "the host daemon does not list its guests: %s", outcome.text);
+    else if (!d->seen && d->guest != NULL)
+        say(d, VERDICT_BAD,
+            "'guestlink ls' shows the names; a guest appears when it first connects",
+            "no guest named %s has ever connected", d->guest);
+    else if (!d->seen)
+        say(d, VERDICT_NOTE, "start guestlink-agent in a guest", "no guest has ever connected");
+    else if (d->guest != NULL && !d->bad)
+        look_at_link(d);
+}
+
+static int run(struct gl_cli *cli, int argc, char **argv)
+{
+    struct doctor doctor = {.cli = cli};
+    int status;
+    if (gl_cli_getopt(cli, argc, argv, "", NULL, &status) == GL_CLI_EXIT)
+        return status;
+    if (optind + 1 < argc)
+        return gl_cli_usage(cli, "at most one GUEST is expected");
+    doctor.guest = argv[optind];
+    if (cli->json)
+        doctor.checks = json_array();
+    look(&doctor);
+    if (cli->json)
+        gl_json_print(json_pack("{s:o, s:b}", "checks", doctor.checks, "healthy", !doctor.bad));
+    return doctor.bad ? 1 : 0;
+}
+
+const struct gl_command gl_command_doctor = {
+    .name = "doctor",
+    .synopsis = "[GUEST]",
+    .summary = "Look for what is wrong with the host daemon, or with the way to a guest.",
+    .help = "Exit status 1 if something is bad; each finding says what to do.\n",
+    .failure = 1,
+    .usage = 2,
+    .run = run,
+};

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* guestlink trust: which guests' keys are accepted, and the site that hosts and guests belong to.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "escape.h"
+#include "guest-words.h"
+#include "json.h"
+#include "mem.h"
+#include "out.h"
+#include "proto/guestlink.pb-c.h"
+
+#define BUNDLE_MAX (64u * 1024) /* bytes of an exported site */
+
+/* ------------------------------------------------------------------ guests' keys */
+
+struct trust_list {
+    struct gl_cli *cli;
+    struct gl_table *table;
+    json_t *guests;
+};
+
+static void list_item(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__Guest *guest = (const Gl__Guest *)item;
+    struct trust_list *list = ctx;
+    if (list->cli->json) {
+        json_array_append_new(list->guests, gl_json_message(item));
+        return;
+    }
+    gl_table_add(list->table, guest->name);
+    gl_table_add(list->table, gl_guest_trust_word(guest));
+    gl_table_add(list->table, guest->fingerprint);
+    gl_table_add(list->table, guest->offered);
+    gl_table_add(list->table, guest->reason);
+}
+
+static int trust_ls(struct gl_cli *cli, int argc, char **argv)
+{
+    static const char *const heads[] = {"NAME", "TRUST", "KEY", "OFFERED", "REASON"};
+    struct trust_list list = {.cli = cli};
+    Gl__Empty empty = GL__EMPTY__INIT;
+    struct gl_outcome outcome;
+    (void)argv;
+    if (argc != 0)
+        return gl_cli_usage(cli, "trust ls takes no operand");
+    int status = gl_cli_connect(cli);
+    if (status != 0)
+        return status;
+    if (cli->json) {
+        list.guests = json_array();
+    } else {
+        list.table = gl_table_new(GL_ARRAY_SIZE(heads));
+        for (size_t i = 0; i < GL_ARRAY_SIZE(heads); i++)
+            gl_table_add(list.table, heads[i]);
+    }
+    gl_client_call(cli->client, "trust", "list", "", &empty, &gl__guest__descriptor, list_item,
+                   &list, &outcome);
+    if (cli->json && outcome.status == GL_STATUS_OK)
+        gl_json_print(json_pack("{s:o}", "guests", list.guests));
+    else if (cli->json)
+        json_decref(list.guests);
+    else
+        gl_table_print(list.table);
+    return outcome.status == GL_STATUS_OK ? 0 : gl_cli_fail(cli, NULL, &outcome);
+}
+
+static void show_guest(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__Guest *guest = (const Gl__Guest *)item;
+    struct gl_cli *cli = ctx;
+    if (cli->json) {
+        gl_json_print(json_pack("{s:o}", "guest", gl_json_message(item)));
+        return;
+    }
+    char *name = gl_escape_dup(guest->name);
+    printf("%s: %s, key %s\n", name, gl_guest_trust_word(guest), guest->fingerprint);
+    gl_free(name);
+}
+
+static int trust_change(struct gl_cli *cli, const char *method, int argc, char **argv)
+{
+    Gl__GuestRef request = GL__GUEST_REF__INIT;
+    struct gl_outcome outcome;
+    if (argc != 1)
+        return gl_cli_usage(cli, "trust %s wants exactly one GUEST", method);
+    int status = gl_cli_connect(cli);
+    if (status != 0)
+        return status;
+    request.guest = argv[0];
+    if (gl_client_call(cli->client, "trust", method, "", &request, &gl__guest__descriptor,
+                       show_guest, cli, &outcome) != GL_STATUS_OK)
+        return gl_cli_fail(cli, argv[0], &outcome);
+    return 0;
+}
+
+static int trust_accept(struct gl_cli *cli, int argc, char **argv)
+{
+    return trust_change(cli, "accept", argc, argv);
+}
+
+static int trust_revoke(struct gl_cli *cli, int argc, char **argv)
+{
+    return trust_change(cli, "revoke", argc, argv);
+}
+
+/* ------------------------------------------------------------------ the site */
+
+static void show_site(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__Site *site = (const Gl__Site *)item;
+    struct gl_cli *cli = ctx;
+    if (cli->json) {
+        gl_json_print(json_pack("{s:o}", "site", gl_json_message(item)));
+        return;
+    }
+    char *name = gl_escape_dup(site->name);
+    char *host = gl_escape_dup(site->host_name);
+    printf("site  %s, key %s\nhost  %s, key %s\n", name, site->fingerprint, host,
+           site->host_fingerprint);
+    gl_free(name);
+    gl_free(host);
+}
+
+static int site_call(struct gl_cli *cli, const char *method, const void *request)
+{
+    struct gl_outcome outcome;
+    int status = gl_cli_connect(cli);
+    if (status != 0)
+        return status;
+    if (gl_client_call(cli->client, "trust", method, "", request, &gl__site__descriptor, show_site,
+                       cli, &outcome) != GL_STATUS_OK)
+        return gl_cli_fail(cli, NULL, &outcome);
+    return 0;
+}
+
+static int site_show(struct gl_cli *cli)
+{
+    Gl__Empty empty = GL__EMPTY__INIT;
+    return site_call(cli, "site", &empty);
+}
+
+static int site_init(struct gl_cli *cli, int argc, char **argv, bool force)
+{
+    Gl__SiteInit request = GL__SITE_INIT__INIT;
+    if (argc > 1)
+        return gl_cli_usage(cli, "trust site init takes at most one NAME");
+    if (argc == 1)
+        request.name = argv[0];
+    request.force = force;
+    return site_call(cli, "site_init", &request);
+}
+
+struct export_file {
+    struct gl_cli *cli;
+    const char *path; /* "-": standard output */
+    int error;
+};
+
+/* The bundle has the site's secret key: the file is the caller's alone from the first moment. */
+static void export_write(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__SiteBundle *bundle = (const Gl__SiteBundle *)item;
+    struct export_file *file = ctx;
+    int fd = STDOUT_FILENO;
+    if (strcmp(file->path, "-") != 0)
+        fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        file->error = uv_translate_sys_error(errno);
+        return;
+    }
+    for (size_t at = 0; at < bundle->bundle.len && file->error == 0;) {
+        ssize_t n = write(fd, bundle->bundle.data + at, bundle->bundle.len - at);
+        if (n < 0)
+            file->error = uv_translate_sys_error(errno);
+        else
+            at += (size_t)n;
+    }
+    if (fd != STDOUT_FILENO && (fsync(fd) < 0 || close(fd) < 0) && file->error == 0)
+        file->error = uv_translate_sys_error(errno);
+}
+
+static int site_export(struct gl_cli *cli, int argc, char **argv)
+{
+    Gl__SiteExport request = GL__SITE_EXPORT__INIT;
+    struct gl_outcome outcome;
+    if (argc > 1)
+        return gl_cli_usage(cli, "trust site export takes at most one FILE");
+    struct export_file file = {.cli = cli, .path = argc == 1 ? argv[0] : "-"};
+    if (strcmp(file.path, "-") == 0 && isatty(STDOUT_FILENO))
+        return gl_cli_usage(cli, "the bundle holds the site's secret key: name a FILE, or redirect "
+                                 "standard output");
+    int status = gl_cli_connect(cli);
+    if (status != 0)
+        return status;
+    if (gl_client_call(cli->client, "trust", "site_export", "", &request,
+                       &gl__site_bundle__descriptor, export_write, &file, &outcome) != GL_STATUS_OK)
+        return gl_cli_fail(cli, NULL, &outcome);
+    if (file.error != 0)
+        return gl_cli_error(cli, NULL, gl_status_from_errno(file.error), "cannot write %s: %s",
+                            file.path, uv_strerror(file.error));
+    return 0;
+}
+
+static int site_join(struct gl_cli *cli, int argc, char **argv)
+{
+    Gl__SiteBundle request = GL__SITE_BUNDLE__INIT;
+    if (argc != 1)
+        return gl_cli_usage(cli, "trust site join wants the FILE that 'trust site export' wrote");
+    FILE *in = strcmp(argv[0], "-") == 0 ? stdin : fopen(argv[0], "rbe");
+    if (in == NULL) {
+        int error = uv_translate_sys_error(errno);
+        return gl_cli_error(cli, NULL, gl_status_from_errno(error), "cannot read %s: %s", argv[0],
+                            uv_strerror(error));
+    }
+    uint8_t *bundle = gl_alloc(BUNDLE_MAX + 1);
+    size_t len = fread(bundle, 1, BUNDLE_MAX + 1, in);
+    bool bad = ferror(in) != 0 || len > BUNDLE_MAX;
+    int status;
+    if (in != stdin)
+        fclose(in);
+    if (bad) {
+        status =
+            gl_cli_error(cli, NULL, GL_STATUS_INVALID, "%s cannot be read or is too big", argv[0]);
+    } else {
+        request.bundle = (ProtobufCBinaryData){len, bundle};
+        status = site_call(cli, "site_join", &request);
+    }
+    gl_secure_free(bundle, BUNDLE_MAX + 1);
+    return status;
+}
+
+static int trust_site(struct gl_cli *cli, int argc, char **argv, bool force)
+{
+    if (argc == 0)
+        return site_show(cli);
+    if (strcmp(argv[0], "init") == 0)
+        return site_init(cli, argc - 1, argv + 1, force);
+    if (force)
+        return gl_cli_usage(cli, "--force goes with trust site init");
+    if (strcmp(argv[0], "export") == 0)
+        return site_export(cli, argc - 1, argv + 1);
+    if (strcmp(argv[0], "join") == 0)
+        return site_join(cli, argc - 1, argv + 1);
+    return gl_cli_usage(cli, "trust site has no '%s'", argv[0]);
+}
+
+static int run(struct gl_cli *cli, int argc, char **argv)
+{
+    static const struct option longs[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    bool force = false;
+    int option, status;
+    while ((option = gl_cli_getopt(cli, argc, argv, "", longs, &status)) != -1) {
+        if (option == GL_CLI_EXIT)
+            return status;
+        force = true;
+    }
+    if (optind == argc)
+        return gl_cli_usage(cli, "one of ls, accept, revoke, site is expected");
+    const char *verb = argv[optind];
+    argc -= optind + 1;
+    argv += optind + 1;
+    if (strcmp(verb, "site") == 0)
+        return trust_site(cli, argc, argv, force);
+    if (force)
+        return gl_cli_usage(cli, "--force goes with trust site init");
+    if (strcmp(verb, "ls") == 0)
+        return trust_ls(cli, argc, argv);
+    if (strcmp(verb, "accept") == 0)
+        return trust_accept(cli, argc, argv);
+    if (strcmp(verb, "revoke") == 0)
+        return trust_revoke(cli, argc, argv);
+    return gl_cli_usage(cli, "trust has no '%s'", verb);
+}
+
+const struct gl_command gl_command_trust = {
+    .name = "trust",
+    .synopsis = "ls | accept GUEST | revoke GUEST | site [init [--force] [NAME] | export [FILE] | "
+                "join FILE]",
+    .summary = "Show and decide which guests' keys are accepted; manage the site.",
+    .help = "  ls               each guest's key, whether it is trusted, and why not\n"
+            "  accept GUEST     trust the key that waits or was offered last (exact name or id)\n"
+            "  revoke GUEST     never again; a connection that is up is ended\n"
+            "  site             the site that this host belongs to, and the keys\n"
+            "  site init NAME   make a new site with a new key; --force replaces an old one, and "
+            "guests\n"
+            "                   that pinned it must be told\n"
+            "  site export FILE write the site, with its secret key, for another host to join\n"
+            "  site join FILE   belong to that site from now on: its guests trust this host\n",
+    .failure = 1,
+    .usage = 2,
+    .run = run,
+};

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* guestlink wait: until a guest is there. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "commands.h"
+#include "json.h"
+#include "message.h"
+#include "proto/guestlink.pb-c.h"
+
+#define TIMEOUT_MAX_S 31536000.0
+
+struct waiter {
+    struct gl_cli *cli;
+    struct gl_stream *stream;
+    uv_timer_t timer;
+    struct gl_outcome outcome;
+    bool over, timed_out;
+};
+
+static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice message, size_t charge)
+{
+    struct waiter *w = ctx;
+    ProtobufCMessage *guest = NULL;
+    if (gl_message_unpack(&gl__guest__descriptor, message.data, message.len, &guest, NULL) == 0 &&
+        w->cli->json)
+        gl_json_print(json_pack("{s:o}", "guest", gl_json_message(guest)));
+    gl_message_free(guest);
+    gl_slice_unref(&message);
+    gl_stream_consume(stream, charge);
+}
+
+static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text)
+{
+    struct waiter *w = ctx;
+    w->outcome.status = status;
+    snprintf(w->outcome.text, sizeof(w->outcome.text), "%s", text);
+    w->over = true;
+    gl_stream_release(stream);
+}
+
+static void on_timeout(uv_timer_t *timer)
+{
+    struct waiter *w = timer->data;
+    if (w->over)
+        return;
+    w->over = w->timed_out = true;
+    gl_stream_release(w->stream);
+}
+
+static const struct gl_stream_events events = {.on_message = on_message, .on_end = on_end};
+
+/* Without a time limit it is a plain call; with one the stream is cancelled when it runs out. */
+static int wait_for(struct gl_cli *cli, const char *guest, bool ready, double seconds)
+{
+    Gl__GuestWait request = GL__GUEST_WAIT__INIT;
+    struct waiter w = {.cli = cli};
+    request.guest = (char *)(uintptr_t)guest;
+    request.ready = ready;
+    uv_timer_init(cli->loop, &w.timer);
+    w.timer.data = &w;
+    int error = gl_call_open(gl_client_mux(cli->client), "host", "wait", "", &request,
+                             GL_FLAG_INTERACTIVE, &events, &w, &w.stream);
+    if (error == 0 && seconds >= 0)
+        uv_timer_start(&w.timer, on_timeout, (uint64_t)(seconds * 1000), 0);
+    while (error == 0 && !w.over)
+        uv_run(cli->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&w.timer, NULL);
+    uv_run(cli->loop, UV_RUN_NOWAIT);
+
+    if (error < 0)
+        return gl_cli_error(cli, guest, GL_STATUS_UNAVAILABLE, "%s", uv_strerror(error));
+    if (w.timed_out)
+        return gl_cli_error(cli, guest, GL_STATUS_TIMED_OUT,
+                            "not %s after %g s; see 'guestlink ls' and the agent's log",
+                            ready ? "ready" : "connected", seconds);
+    return w.outcome.status == GL_STATUS_OK ? 0 : gl_cli_fail(cli, guest, &w.outcome);
+}
+
+static int run(struct gl_cli *cli, int argc, char **argv)
+{
+    static const struct option longs[] = {{"for", required_argument, NULL, 'f'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {NULL, 0, NULL, 0}};
+    bool ready = true;
+    double seconds = -1;
+    int option, status;
+    while ((option = gl_cli_getopt(cli, argc, argv, "", longs, &status)) != -1) {
+        if (option == GL_CLI_EXIT)
+            return status;
+        if (option == 'f') {
+            ready = strcmp(optarg, "ready") == 0;
+            if (!ready && strcmp(optarg, "connected") != 0)
+                return gl_cli_usage(cli, "--for wants 'ready' or 'connected', not '%s'", optarg);
+        } else {
+            char *end = optarg;
+            seconds = strtod(optarg, &end);
+            if (end == optarg || *end != '\0' || !(seconds >= 0 && seconds <= TIMEOUT_MAX_S))
+                return gl_cli_usage(cli, "--timeout wants seconds, not '%s'", optarg);
+        }
+    }
+    if (optind + 1 != argc)
+        return gl_cli_usage(cli, "exactly one GUEST is expected");
+    if ((status = gl_cli_connect(cli)) != 0)
+        return status;
+    return wait_for(cli, argv[optind], ready, seconds);
+}
+
+const struct gl_command gl_command_wait = {
+    .name = "wait",
+    .synopsis = "[--for ready|connected] [--timeout SEC] GUEST",
+    .summary = "Wait until a guest is connected.",
+    .help = "  --for ready      the guest takes commands (default)\n"
+            "  --for connected  the link is up\n"
+            "  --timeout SEC    give up after so long, with exit status 1 (default: never)\n\n"
+            "A guest that is not known yet is waited for as well: give its whole name.\n",
+    .failure = 1,
+    .usage = 2,
+    .run = run,
+};

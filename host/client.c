@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "call.h"
+#include "greet.h"
+#include "link.h"
+#include "mem.h"
+#include "message.h"
+
+#define CLIENT_GROWTH_MAX (32u * 1024 * 1024) /* bytes that all windows may grow by */
+
+struct gl_client {
+    uv_loop_t *loop;
+    const char *path;
+    struct gl_connect *connect;
+    struct gl_greet *greet;
+    struct gl_link *link;
+    bool settled; /* connected, or failed with `outcome` */
+    bool ended;   /* the daemon is gone */
+    struct gl_outcome outcome;
+};
+
+static void outcome_set(struct gl_outcome *outcome, enum gl_status status, const char *text)
+{
+    outcome->status = status;
+    snprintf(outcome->text, sizeof(outcome->text), "%s", text);
+}
+
+/* ------------------------------------------------------------------ the link */
+
+static void client_on_ended(void *ctx, enum gl_status status, const char *text)
+{
+    struct gl_client *client = ctx;
+    client->ended = true;
+    (void)status;
+    outcome_set(&client->outcome, GL_STATUS_LOST, text);
+}
+
+static const struct gl_link_events client_link_events = {
+    .on_ended = client_on_ended,
+};
+
+/* ------------------------------------------------------------------ connecting */
+
+static void client_settle(struct gl_client *client, enum gl_status status, const char *text)
+{
+    client->settled = true;
+    outcome_set(&client->outcome, status, text);
+}
+
+static void client_on_greeted(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
+                              struct gl_transport *t, const uint8_t *early, size_t early_len)
+{
+    struct gl_client *client = ctx;
+    const struct gl_hello *peer = gl_handshake_peer(h);
+    struct gl_link_config config = {
+        .mux = {.side = GL_SIDE_A,
+                .epoch = 1,
+                .payload_max = gl_handshake_payload_max(h),
+                .local_streams_max = peer->streams_max,
+                .peer_streams_max = 0,
+                .window_growth_max = CLIENT_GROWTH_MAX,
+                .resumable = false},
+        .events = &client_link_events,
+        .ctx = client,
+    };
+    (void)greet;
+    client->greet = NULL;
+    client->link = gl_link_new(client->loop, &config, t, early, early_len);
+    client_settle(client, GL_STATUS_OK, "");
+}
+
+static void client_on_greet_failed(void *ctx, struct gl_greet *greet, enum gl_status status,
+                                   const char *text, bool by_peer)
+{
+    struct gl_client *client = ctx;
+    char line[sizeof(client->outcome.text)];
+    (void)greet;
+    client->greet = NULL;
+    snprintf(line, sizeof(line), "%s at %s: %s",
+             by_peer ? "refused by the host daemon" : "no greeting", client->path, text);
+    client_settle(client, status, line);
+}
+
+static const struct gl_greet_events client_greet_events = {
+    .on_done = client_on_greeted,
+    .on_failed = client_on_greet_failed,
+};
+
+static void client_explain(struct gl_client *client, int error)
+{
+    char line[sizeof(client->outcome.text)];
+    switch (error) {
+    case UV_ENOENT:
+    case UV_ECONNREFUSED:
+        snprintf(line, sizeof(line),
+                 "no host daemon listens at %s: start guestlink-hostd, or name its socket with "
+                 "--control or $GUESTLINK_CONTROL",
+                 client->path);
+        break;
+    case UV_EACCES:
+    case UV_EPERM:
+        snprintf(line, sizeof(line),
+                 "no permission to open %s: run as root or as a member of the group that owns it",
+                 client->path);
+        break;
+    default:
+        snprintf(line, sizeof(line), "cannot connect to the host daemon at %s: %s", client->path,
+                 uv_strerror(error));
+    }
+    client_settle(client, GL_STATUS_UNAVAILABLE, line);
+}
+
+static void client_on_connected(void *ctx, int status, struct gl_transport *t)
+{
+    struct gl_client *client = ctx;
+    client->connect = NULL;
+    if (status < 0) {
+        client_explain(client, status);
+        return;
+    }
+    struct gl_handshake_config config = {
+        .side = GL_SIDE_A,
+        .local = true,
+        .hello = {.role = GL__ROLE__ROLE_CLIENT,
+                  .payload_max = gl_transport_payload_max(t),
+                  .streams_max = 0,
+                  .software = "guestlink " PACKAGE_VERSION},
+        .peer_role = GL__ROLE__ROLE_HOST,
+    };
+    client->greet = gl_greet_start(client->loop, t, &config, 0, &client_greet_events, client);
+}
+
+/* The control socket's name is a path; an address of the contract is understood as well. */
+static int client_address(const char *path, struct gl_address *ret_address)
+{
+    const char *why;
+    if (strncmp(path, "unix:", 5) == 0 || strncmp(path, "pipe:", 5) == 0)
+        return gl_address_parse(path, ret_address, NULL, &why);
+    memset(ret_address, 0, sizeof(*ret_address));
+    ret_address->kind = GL_ADDRESS_UNIX;
+    if (strlen(path) >= sizeof(ret_address->path))
+        return UV_ENAMETOOLONG;
+    snprintf(ret_address->path, sizeof(ret_address->path), "%s", path);
+    return 0;
+}
+
+int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_client,
+                      struct gl_outcome *ret_outcome)
+{
+    struct gl_client *client = GL_NEW0(struct gl_client);
+    struct gl_address address;
+    client->loop = loop;
+    client->path = path;
+
+    int error = client_address(path, &address);
+    if (error == 0)
+        error = gl_transport_connect(loop, &address, NULL, client_on_connected, client,
+                                     &client->connect);
+    if (error < 0)
+        client_explain(client, error);
+    while (!client->settled)
+        uv_run(loop, UV_RUN_ONCE);
+
+    if (client->outcome.status != GL_STATUS_OK) {
+        *ret_outcome = client->outcome;
+        gl_client_free(client);
+        return error < 0 ? error : UV_ECONNREFUSED;
+    }
+    *ret_client = client;
+    return 0;
+}
+
+void gl_client_free(struct gl_client *client)
+{
+    if (client == NULL)
+        return;
+    uv_loop_t *loop = client->loop;
+    if (client->link != NULL)
+        gl_link_free(client->link);
+    uv_run(loop, UV_RUN_DEFAULT);
+    gl_free(client);
+}
+
+struct gl_mux *gl_client_mux(struct gl_client *client)
+{
+    return gl_link_mux(client->link);
+}
+
+/* ------------------------------------------------------------------ simple calls */
+
+struct client_call {
+    const ProtobufCMessageDescriptor *answer;
+    gl_client_item_cb on_item;
+    void *ctx;
+    bool ended;
+    struct gl_outcome *outcome;
+    struct gl_stream *stream;
+};
+
+static void call_end(struct client_call *call, enum gl_status status, const char *text)
+{
+    call->ended = true;
+    outcome_set(call->outcome, status, text);
+    gl_stream_release(call->stream);
+}
+
+static void call_on_message(void *ctx, struct gl_stream *stream, struct gl_slice message,
+                            size_t charge)
+{
+    struct client_call *call = ctx;
+    ProtobufCMessage *item = NULL;
+    const char *why = "";
+    int error = gl_message_unpack(call->answer, message.data, message.len, &item, &why);
+    gl_slice_unref(&message);
+    if (error < 0) {
+        gl_stream_reset(stream, GL_STATUS_INVALID, why);
+        call_end(call, GL_STATUS_PROTOCOL, "the answer cannot be read; do the versions differ?");
+        return;
+    }
+    if (call->on_item != NULL)
+        call->on_item(call->ctx, item);
+    gl_message_free(item);
+    gl_stream_consume(stream, charge);
+}
+
+static void call_on_data(void *ctx, struct gl_stream *stream, uint8_t channel, struct gl_slice data,
+                         size_t charge)
+{
+    (void)ctx, (void)channel;
+    gl_slice_unref(&data);
+    gl_stream_consume(stream, charge);
+}
+
+static void call_on_end(void *ctx, struct gl_stream *stream, enum gl_status status,
+                        const char *text)
+{
+    (void)stream;
+    call_end(ctx, status, text);
+}
+
+static const struct gl_stream_events client_call_events = {
+    .on_message = call_on_message,
+    .on_data = call_on_data,
+    .on_end = call_on_end,
+};
+
+enum gl_status gl_client_call(struct gl_client *client, const char *service, const char *method,
+                              const char *target, const void *request,
+                              const ProtobufCMessageDescriptor *answer, gl_client_item_cb on_item,
+                              void *ctx, struct gl_outcome *ret_outcome)
+{
+    struct client_call call = {
+        .answer = answer, .on_item = on_item, .ctx = ctx, .outcome = ret_outcome};
+    if (client->ended) {
+        outcome_set(ret_outcome, GL_STATUS_NOT_STARTED, "the host daemon went away");
+        return ret_outcome->status;
+    }
+    int error = gl_call_open(gl_link_mux(client->link), service, method, target, request,
+                             GL_FLAG_INTERACTIVE, &client_call_events, &call, &call.stream);
+    if (error < 0) {
+        outcome_set(ret_outcome, gl_status_from_errno(error), uv_strerror(error));
+        return ret_outcome->status;
+    }
+    while (!call.ended)
+        uv_run(client->loop, UV_RUN_ONCE);
+    return ret_outcome->status;
+}
