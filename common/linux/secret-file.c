@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "secret-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "mem.h"
+#include "os.h"
+
+static int last_error(void)
+{
+    return uv_translate_sys_error(errno);
+}
+
+static int check_owner(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return last_error();
+    if (!S_ISREG(st.st_mode))
+        return UV_EINVAL;
+    if (st.st_uid != geteuid() || (st.st_mode & 07777) != 0600)
+        return UV_EACCES;
+    return 0;
+}
+
+/* One byte more than fits is asked for, so that a file that is too long is seen. */
+static int read_all(int fd, uint8_t *buf, size_t size, size_t *ret_len)
+{
+    size_t len = 0;
+    for (;;) {
+        uint8_t beyond;
+        ssize_t n = len < size ? read(fd, buf + len, size - len) : read(fd, &beyond, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return last_error();
+        if (n == 0)
+            break;
+        if (len == size)
+            return UV_EFBIG;
+        len += (size_t)n;
+    }
+    *ret_len = len;
+    return 0;
+}
+
+int gl_secret_file_read(const char *path, uint8_t *buf, size_t size, size_t *ret_len)
+{
+    /* O_NONBLOCK: a pipe put in the file's place must not hold up the start. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return last_error();
+    int err = check_owner(fd);
+    if (err == 0)
+        err = read_all(fd, buf, size, ret_len);
+    close(fd);
+    return err;
+}
+
+/* The folder of path, opened, so that nothing that happens to its name comes between; *ret_base is
+ * within path. */
+static int open_folder(const char *path, const char **ret_base)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    if (!*base)
+        return UV_EISDIR;
+    char *folder = !slash          ? gl_strdup(".")
+                   : slash == path ? gl_strdup("/")
+                                   : gl_strndup(path, (size_t)(slash - path));
+    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    gl_free(folder);
+    if (fd < 0)
+        return last_error();
+    *ret_base = base;
+    return fd;
+}
+
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len) {
+        ssize_t n = gl_os_write(fd, data, len);
+        if (n < 0)
+            return last_error();
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* fchmod: a umask or a default ACL of the folder may have changed what open() was asked for. */
+static int fill(int fd, const uint8_t *data, size_t len)
+{
+    if (fchmod(fd, 0600) < 0)
+        return last_error();
+    int err = write_all(fd, data, len);
+    if (err == 0 && fsync(fd) < 0)
+        err = last_error();
+    return err;
+}
+
+int gl_secret_file_write(const char *path, const uint8_t *data, size_t len)
+{
+    const char *base;
+    int folder = open_folder(path, &base);
+    if (folder < 0)
+        return folder;
+    char *name = gl_asprintf(".%s.%08x", base, randombytes_random());
+    int err = 0;
+    int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        err = last_error();
+        goto done;
+    }
+    err = fill(fd, data, len);
+    if (close(fd) < 0 && err == 0)
+        err = last_error();
+    if (err == 0 && renameat(folder, name, folder, base) < 0)
+        err = last_error();
+    if (err < 0)
+        unlinkat(folder, name, 0);
+    else if (fsync(folder) < 0)
+        err = last_error();
+done:
+    gl_free(name);
+    close(folder);
+    return err;
+}
