@@ -35,19 +35,29 @@ tally() {
         END { printf "%d passed, %d failed%s\n", good, bad, skip ? ", " skip " skipped" : "" }'
 }
 
-packaging/install-deps.sh
-[ -x configure ] || ./autogen.sh
-mkdir -p "$build"
-cd "$build"
-[ -f Makefile ] || ../configure --enable-sanitizers --enable-werror
-make -j"$jobs"
+build() {
+    packaging/install-deps.sh && { [ -x configure ] || ./autogen.sh; } && mkdir -p "$build" &&
+        cd "$build" &&
+        { [ -f Makefile ] || ../configure --enable-sanitizers --enable-werror; } &&
+        make -j"$jobs"
+}
+
+if ! build; then
+    echo "run-tests: the build failed" >&2
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 
 find tests -name '*.trs' -exec rm -f {} + 2>/dev/null || true
 status=0
-make -j"$jobs" check || status=$?
+make -j"$jobs" check VERBOSE=1 || status=$?
 summary=$(tally "$build")
 case $summary in
-"0 passed"*) echo "run-tests: no test was run" >&2; status=1 ;;
+"0 passed, 0 failed"*)
+    echo "run-tests: no test was run" >&2
+    summary="0 passed, 1 failed"
+    status=1
+    ;;
 *" 0 failed"*) ;;
 *) status=1 ;;
 esac

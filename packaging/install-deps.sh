@@ -27,7 +27,7 @@ python3-pytest
 "
 
 command -v dpkg-query >/dev/null || {
-    echo "install-deps: not a Debian system; install the equivalents of:" $packages >&2
+    echo "install-deps: not a Debian system; install the equivalents of:$(echo "$packages" | tr '\n' ' ')" >&2
     exit 1
 }
 
