@@ -108,7 +108,7 @@ static int fill(int fd, const uint8_t *data, size_t len)
 
 int gl_secret_file_write(const char *path, const uint8_t *data, size_t len)
 {
-    const char *base;
+    const char *base = ""; /* gcc does not see that an error is negative */
     int folder = open_folder(path, &base);
     if (folder < 0)
         return folder;
