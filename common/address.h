@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Addresses (chapter 1 of the design): vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH, pipe:NAME.
- * An address may carry options after commas where the caller allows it (",name=web1"); a comma or backslash in PATH is
- * written \, and \\ ; a backslash before anything else is an error. Port 0 is formatted, but not accepted by parse.
+ * An address may carry options after commas where the caller allows it (",name=web1"); a comma or
+ * backslash in PATH is written \, and \\ ; a backslash before anything else is an error. Port 0 is
+ * formatted, but not accepted by parse.
  */
 #ifndef GL_ADDRESS_H
 #define GL_ADDRESS_H
@@ -16,20 +17,21 @@
 
 enum gl_address_kind { GL_ADDRESS_VSOCK, GL_ADDRESS_HVSOCK, GL_ADDRESS_UNIX, GL_ADDRESS_PIPE };
 
-#define GL_CID_ANY 0xffffffffu
+#define GL_CID_ANY   0xffffffffu
 #define GL_CID_LOCAL 1u
-#define GL_CID_HOST 2u
+#define GL_CID_HOST  2u
 
 struct gl_address {
     enum gl_address_kind kind;
-    uint32_t cid, port;           /* vsock; port 0 in a peer's address means unknown */
-    struct gl_guid vm, service;   /* hvsock */
-    char path[512];               /* unix, pipe */
+    uint32_t cid, port;         /* vsock; port 0 in a peer's address means unknown */
+    struct gl_guid vm, service; /* hvsock */
+    char path[512];             /* unix, pipe */
 };
 
 /*
- * Parses text up to its end or the first unescaped comma; *ret_rest (may be NULL: then options are an error) points to what follows
- * the comma, or to the end. UV_EINVAL with *ret_why a static text that says what is expected.
+ * Parses text up to its end or the first unescaped comma; *ret_rest (may be NULL: then options are
+ * an error) points to what follows the comma, or to the end. UV_EINVAL with *ret_why a static text
+ * that says what is expected.
  */
 int gl_address_parse(const char *text, struct gl_address *ret_address, const char **ret_rest,
                      const char **ret_why);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "transport.h"
+
+#include "frame.h"
+#include "mem.h"
+#include "transport-impl.h"
+
+/* By enum gl_address_kind. */
+static const struct {
+    gl_transport_connect_fn *connect;
+    gl_transport_listen_fn *listen;
+} kinds[] = {
+    [GL_ADDRESS_VSOCK] = {gl_vsock_connect, gl_vsock_listen},
+    [GL_ADDRESS_HVSOCK] = {gl_hvsock_connect, gl_hvsock_listen},
+    [GL_ADDRESS_UNIX] = {gl_local_connect, gl_local_listen},
+    [GL_ADDRESS_PIPE] = {gl_pipe_connect, gl_pipe_listen},
+};
+
+void gl_transport_bind(struct gl_transport *t, const struct gl_transport_events *events, void *ctx)
+{
+    t->events = events;
+    t->ctx = ctx;
+}
+
+int gl_transport_read_start(struct gl_transport *t)
+{
+    return t->closing ? UV_ECANCELED : t->ops->read_start(t);
+}
+
+void gl_transport_read_stop(struct gl_transport *t)
+{
+    if (!t->closing)
+        t->ops->read_stop(t);
+}
+
+int gl_transport_write(struct gl_transport *t, const uv_buf_t *bufs, unsigned n)
+{
+    return t->closing ? UV_ECANCELED : t->ops->write(t, bufs, n);
+}
+
+int gl_transport_shutdown(struct gl_transport *t)
+{
+    return t->closing ? UV_ECANCELED : t->ops->shutdown(t);
+}
+
+void gl_transport_close(struct gl_transport *t)
+{
+    if (t->closing)
+        return;
+    t->closing = true;
+    t->ops->close(t);
+}
+
+const struct gl_peer *gl_transport_peer(const struct gl_transport *t)
+{
+    return &t->peer;
+}
+
+uint32_t gl_transport_payload_max(const struct gl_transport *t)
+{
+    return t->payload_max ? t->payload_max : GL_PAYLOAD_MAX_CAP;
+}
+
+int gl_transport_connect(uv_loop_t *loop, const struct gl_address *address,
+                         const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
+                         struct gl_connect **ret_connect)
+{
+    struct gl_connect_options filled = {0};
+    if (options)
+        filled = *options;
+    if (!filled.timeout_ms)
+        filled.timeout_ms = GL_CONNECT_TIMEOUT_MS;
+    return kinds[address->kind].connect(loop, address, &filled, cb, ctx, ret_connect);
+}
+
+void gl_connect_cancel(struct gl_connect *connect)
+{
+    connect->cancel(connect);
+}
+
+int gl_transport_listen(uv_loop_t *loop, const struct gl_address *address,
+                        const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
+                        struct gl_listener **ret_listener)
+{
+    struct gl_listen_options filled = {.gid = -1};
+    if (options)
+        filled = *options;
+    if (!filled.backlog)
+        filled.backlog = GL_BACKLOG;
+    if (!filled.mode)
+        filled.mode = 0600;
+    return kinds[address->kind].listen(loop, address, &filled, cb, ctx, ret_listener);
+}
+
+int gl_transport_listen_fd(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,
+                           struct gl_listener **ret_listener)
+{
+    return gl_fd_listen_inherited(loop, fd, cb, ctx, ret_listener);
+}
+
+void gl_listener_close(struct gl_listener *listener, void (*cb)(void *ctx), void *ctx)
+{
+    if (listener->closing)
+        return;
+    listener->closing = true;
+    listener->closed_cb = cb;
+    listener->closed_ctx = ctx;
+    listener->close(listener);
+}
+
+const struct gl_address *gl_listener_address(const struct gl_listener *listener)
+{
+    return &listener->address;
+}
+
+/* ------------------------------------------------------------------ texts */
+
+static const char *unsupported_text(enum gl_address_kind kind)
+{
+    switch (kind) {
+    case GL_ADDRESS_VSOCK:
+        return "vsock addresses exist on Linux only; use hvsock: here";
+    case GL_ADDRESS_HVSOCK:
+        return "hvsock addresses exist on Windows only; use vsock: here";
+    case GL_ADDRESS_UNIX:
+        return "Unix sockets are not supported on this system; use pipe: here";
+    case GL_ADDRESS_PIPE:
+        break;
+    }
+    return "named pipes exist on Windows only; use unix: here";
+}
+
+static const char *vsock_text(int status)
+{
+    switch (status) {
+    case UV_EAFNOSUPPORT:
+        return "this kernel has no vsock (module vsock is not loaded)";
+    case UV_ENODEV:
+    case UV_ENXIO:
+        return "there is no vsock device, or no machine with this CID";
+    case UV_ECONNREFUSED:
+    case UV_ECONNRESET:
+    case UV_ETIMEDOUT: /* what hv_sock says of a port that nobody listens on */
+        return "nobody listens there";
+    case UV_EACCES:
+        return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    case UV_EADDRNOTAVAIL:
+        return "this machine does not have this CID; use any";
+    default:
+        return NULL;
+    }
+}
+
+static const char *path_text(int status)
+{
+    switch (status) {
+    case UV_ENOENT:
+        return "no such socket or folder; is the daemon running?";
+    case UV_ECONNREFUSED:
+        return "nobody listens there any more; is the daemon running?";
+    case UV_ENAMETOOLONG:
+        return "the path is too long for a socket (107 bytes)";
+    case UV_ENOTSOCK:
+        return "a file that is not a socket is there";
+    default:
+        return NULL;
+    }
+}
+
+const char *gl_transport_error_text(const struct gl_address *address, int status)
+{
+    const char *text = NULL;
+    if (status == UV_ENOTSUP)
+        return unsupported_text(address->kind);
+    if (status == UV_EADDRINUSE)
+        return "another process listens there";
+    if (address->kind == GL_ADDRESS_VSOCK)
+        text = vsock_text(status);
+    else if (address->kind == GL_ADDRESS_UNIX)
+        text = path_text(status);
+    return text ? text : uv_strerror(status);
+}

@@ -1,0 +1,900 @@
+/* SPDX-License-Identifier: MIT */
+/* Transports over real Unix sockets, and what of vsock works without one. */
+#include "transport.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "transport-fd.h"
+#include "transport-vsock.h"
+#include "unit.h"
+
+#define ROOM (64 * 1024)
+
+/* ------------------------------------------------------------------ the stage */
+
+static uv_loop_t loop;
+static uv_timer_t heart; /* so that a turn of the loop ends, and a time limit is noticed */
+static char folder[64];
+static int fds_before;
+
+static int count_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int n = 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void on_heart(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+static void setup(void)
+{
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    uv_timer_init(&loop, &heart);
+    uv_timer_start(&heart, on_heart, 100, 100);
+    uv_unref((uv_handle_t *)&heart);
+    /* What the loop makes late, and keeps, is made now. */
+    uv_run(&loop, UV_RUN_NOWAIT);
+    snprintf(folder, sizeof(folder), "%s/gl-transport-XXXXXX", "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    fds_before = count_fds();
+}
+
+/* Nothing may be left: no handle, no descriptor, no file. */
+static void teardown(void)
+{
+    ck_assert_int_eq(uv_run(&loop, UV_RUN_NOWAIT), 0);
+    uv_close((uv_handle_t *)&heart, NULL);
+    ck_assert_int_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+    /* The loop's own are gone too. */
+    ck_assert_int_le(count_fds(), fds_before);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* Turns the loop until *done, for 20 s at most. */
+static void run_until(const bool *done)
+{
+    uint64_t end = uv_hrtime() + 20000000000u;
+    while (!*done) {
+        ck_assert_uint_lt(uv_hrtime(), end);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
+static void on_turn_timer(uv_timer_t *timer)
+{
+    *(bool *)timer->data = true;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    *(bool *)handle->data = true;
+}
+
+/* Turns the loop for so long, to see that something does not happen. */
+static void run_for(uint64_t ms)
+{
+    bool over = false, closed = false;
+    uv_timer_t timer;
+    uv_timer_init(&loop, &timer);
+    timer.data = &over;
+    uv_timer_start(&timer, on_turn_timer, ms, 0);
+    run_until(&over);
+    timer.data = &closed;
+    uv_close((uv_handle_t *)&timer, on_timer_closed);
+    run_until(&closed);
+}
+
+static struct gl_address unix_address(const char *name)
+{
+    struct gl_address address = {.kind = GL_ADDRESS_UNIX};
+    snprintf(address.path, sizeof(address.path), "%s/%s", folder, name);
+    return address;
+}
+
+static struct sockaddr_un raw_address(const struct gl_address *address)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    memcpy(un.sun_path, address->path, strlen(address->path) + 1);
+    return un;
+}
+
+/* One end under test: what it heard. */
+struct end {
+    struct gl_transport *t;
+    uint8_t room[ROOM];
+    size_t room_len; /* offered to reads; 0: all */
+    uint8_t *data;
+    size_t len, cap;
+    size_t wanted; /* got_wanted is set when so much came */
+    int reads;     /* with content */
+    ssize_t last;  /* the final status */
+    int write_status;
+    bool got_wanted, ended, written, closed, close_in_read;
+};
+
+static void end_on_buffer(void *ctx, uv_buf_t *ret_room)
+{
+    struct end *e = ctx;
+    *ret_room = uv_buf_init((char *)e->room, (unsigned)(e->room_len ? e->room_len : ROOM));
+}
+
+static void end_on_read(void *ctx, ssize_t n)
+{
+    struct end *e = ctx;
+    ck_assert(!e->ended && !e->closed);
+    if (n < 0) {
+        e->last = n;
+        e->ended = true;
+        return;
+    }
+    if (e->len + (size_t)n > e->cap)
+        e->data = gl_realloc(e->data, e->cap = 2 * (e->len + (size_t)n));
+    memcpy(e->data + e->len, e->room, (size_t)n);
+    e->len += (size_t)n;
+    e->reads += n > 0;
+    e->got_wanted = e->wanted && e->len >= e->wanted;
+    if (e->close_in_read)
+        gl_transport_close(e->t);
+}
+
+static void end_on_written(void *ctx, int status)
+{
+    struct end *e = ctx;
+    ck_assert(!e->written && !e->closed);
+    e->write_status = status;
+    e->written = true;
+}
+
+static void end_on_close(void *ctx)
+{
+    struct end *e = ctx;
+    ck_assert(!e->closed);
+    e->closed = true;
+    e->t = NULL;
+    gl_free(e->data);
+    e->data = NULL;
+}
+
+static const struct gl_transport_events end_events = {end_on_buffer, end_on_read, end_on_written,
+                                                      end_on_close};
+
+static void end_take(struct end *e, struct gl_transport *t)
+{
+    e->t = t;
+    gl_transport_bind(t, &end_events, e);
+}
+
+static void end_close(struct end *e)
+{
+    char text[] = "x";
+    uv_buf_t buf = uv_buf_init(text, 1);
+    gl_transport_close(e->t);
+    gl_transport_close(e->t); /* as promised: fine */
+    ck_assert_int_eq(gl_transport_write(e->t, &buf, 1), UV_ECANCELED);
+    ck_assert_int_eq(gl_transport_read_start(e->t), UV_ECANCELED);
+    run_until(&e->closed);
+}
+
+static void run_until_taken(const struct end *e)
+{
+    uint64_t end = uv_hrtime() + 20000000000u;
+    while (!e->t) {
+        ck_assert_uint_lt(uv_hrtime(), end);
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
+static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transport *t)
+{
+    (void)listener;
+    end_take(ctx, t);
+}
+
+struct dial {
+    bool done;
+    int status;
+    struct end *end;
+};
+
+static void on_dialled(void *ctx, int status, struct gl_transport *t)
+{
+    struct dial *d = ctx;
+    ck_assert(!d->done);
+    d->done = true;
+    d->status = status;
+    ck_assert((t != NULL) == (status == 0));
+    if (t)
+        end_take(d->end, t);
+}
+
+static void listener_closed(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static void stop_listening(struct gl_listener *listener)
+{
+    bool closed = false;
+    gl_listener_close(listener, listener_closed, &closed);
+    run_until(&closed);
+}
+
+static struct gl_listener *listen_at(const struct gl_address *address, struct end *accepted)
+{
+    struct gl_listener *listener = NULL;
+    ck_assert_int_eq(gl_transport_listen(&loop, address, NULL, on_accept, accepted, &listener), 0);
+    return listener;
+}
+
+static int dial(const struct gl_address *address, struct end *end)
+{
+    struct dial d = {.end = end};
+    int r = gl_transport_connect(&loop, address, NULL, on_dialled, &d, NULL);
+    ck_assert(!d.done);
+    if (r)
+        return r;
+    run_until(&d.done);
+    return d.status;
+}
+
+/* Two ends, connected by way of a listener. */
+static void make_pair(struct end *a, struct end *b)
+{
+    struct gl_address address = unix_address("pair");
+    struct gl_listener *listener = listen_at(&address, b);
+    ck_assert_int_eq(dial(&address, a), 0);
+    run_until_taken(b);
+    stop_listening(listener);
+}
+
+/* One end, and the bare descriptor of the other. */
+static int make_half(struct end *e)
+{
+    int fds[2];
+    struct gl_transport *t;
+    struct gl_peer peer = {.address = unix_address("half")};
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    ck_assert_int_eq(gl_fd_transport_open(&loop, fds[0], &peer, 0, &t), 0);
+    end_take(e, t);
+    return fds[1];
+}
+
+/* ------------------------------------------------------------------ bytes */
+
+static uint8_t *pattern(size_t len, unsigned seed)
+{
+    uint8_t *data = gl_alloc(len);
+    for (size_t i = 0; i < len; i++)
+        data[i] = (uint8_t)((i * 2654435761u + seed) >> 11);
+    return data;
+}
+
+/* Much more than the socket holds, from both ends at once, in pieces of odd sizes. */
+START_TEST(both_ways)
+{
+    enum { LEN = 4 * 1024 * 1024 };
+    struct end a = {.wanted = LEN}, b = {.wanted = LEN};
+    uint8_t *from_a = pattern(LEN, 1), *from_b = pattern(LEN, 2);
+    make_pair(&a, &b);
+    for (int i = 0; i < 2; i++) {
+        struct end *e = i ? &b : &a;
+        char *data = (char *)(i ? from_b : from_a);
+        uv_buf_t bufs[2000];
+        unsigned n = 0;
+        size_t at = 0;
+        while (n < 1999) {
+            size_t len = (n * 7919) % 2100; /* empty ones too */
+            bufs[n++] = uv_buf_init(data + at, (unsigned)len);
+            at += len;
+        }
+        ck_assert_uint_lt(at, LEN);
+        bufs[n++] = uv_buf_init(data + at, (unsigned)(LEN - at));
+        ck_assert_int_eq(gl_transport_read_start(e->t), 0);
+        ck_assert_int_eq(gl_transport_write(e->t, bufs, n), 0);
+        ck_assert_int_eq(gl_transport_write(e->t, bufs, n), UV_EBUSY);
+    }
+    run_until(&a.got_wanted);
+    run_until(&b.got_wanted);
+    run_until(&a.written);
+    run_until(&b.written);
+    ck_assert_int_eq(a.write_status, 0);
+    ck_assert_int_eq(b.write_status, 0);
+    ck_assert_uint_eq(a.len, LEN);
+    ck_assert_uint_eq(b.len, LEN);
+    ck_assert(memcmp(a.data, from_b, LEN) == 0);
+    ck_assert(memcmp(b.data, from_a, LEN) == 0);
+    end_close(&a);
+    run_until(&b.ended);
+    ck_assert_int_eq(b.last, UV_EOF);
+    end_close(&b);
+    gl_free(from_a);
+    gl_free(from_b);
+}
+END_TEST
+
+START_TEST(small_write_is_done_at_once)
+{
+    struct end a = {0};
+    char text[3] = "abc", got[4] = "";
+    uv_buf_t bufs[] = {uv_buf_init(text, 1), uv_buf_init(text, 0), uv_buf_init(text + 1, 2)};
+    int fd = make_half(&a);
+    ck_assert_int_eq(gl_transport_write(a.t, bufs, 3), 1);
+    ck_assert_int_eq(read(fd, got, 3), 3);
+    ck_assert_str_eq(got, "abc");
+    run_for(1);
+    ck_assert(!a.written);
+    close(fd);
+    end_close(&a);
+}
+END_TEST
+
+/* What was sent before a close arrives, however late it is read. */
+START_TEST(tail_before_close)
+{
+    enum { LEN = 100000 };
+    struct end a = {.room_len = 1000};
+    uint8_t *data = pattern(LEN, 3);
+    int fd = make_half(&a);
+    ck_assert_int_eq(write(fd, data, LEN), LEN);
+    close(fd);
+    gl_transport_read_start(a.t);
+    run_until(&a.ended);
+    ck_assert_int_eq(a.last, UV_EOF);
+    ck_assert_uint_eq(a.len, LEN);
+    ck_assert(memcmp(a.data, data, LEN) == 0);
+    ck_assert_int_ge(a.reads, LEN / 1000);
+    end_close(&a);
+    gl_free(data);
+}
+END_TEST
+
+/* A peer that closes without having read what it was sent is an error, but its own words still come
+ * first. */
+START_TEST(tail_before_reset)
+{
+    struct end a = {0};
+    char text[] = "last words";
+    uv_buf_t buf = uv_buf_init(text, sizeof(text));
+    int fd = make_half(&a);
+    ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), 1);
+    ck_assert_int_eq(write(fd, text, sizeof(text)), sizeof(text));
+    close(fd);
+    gl_transport_read_start(a.t);
+    run_until(&a.ended);
+    ck_assert_int_eq(a.last, UV_ECONNRESET);
+    ck_assert_uint_eq(a.len, sizeof(text));
+    ck_assert_str_eq((char *)a.data, text);
+    end_close(&a);
+}
+END_TEST
+
+/* No SIGPIPE; an error at once or, if pending, by event. */
+START_TEST(write_to_closed)
+{
+    struct end a = {0}, b = {0};
+    char text[] = "x";
+    uv_buf_t buf = uv_buf_init(text, 1);
+    int fd = make_half(&a);
+    close(fd);
+    ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), UV_EPIPE);
+    end_close(&a);
+
+    uint8_t *data = pattern(2000000, 4);
+    buf = uv_buf_init((char *)data, 2000000);
+    fd = make_half(&b);
+    ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
+    run_for(1);
+    ck_assert(!b.written);
+    close(fd);
+    run_until(&b.written);
+    ck_assert_int_lt(b.write_status, 0);
+    end_close(&b);
+    gl_free(data);
+}
+END_TEST
+
+START_TEST(read_stop_holds)
+{
+    struct end a = {.wanted = 6};
+    int fd = make_half(&a);
+    gl_transport_read_start(a.t);
+    gl_transport_read_stop(a.t);
+    ck_assert_int_eq(write(fd, "abc", 3), 3);
+    run_for(20);
+    ck_assert_uint_eq(a.len, 0);
+    gl_transport_read_start(a.t);
+    ck_assert_int_eq(write(fd, "def", 3), 3);
+    run_until(&a.got_wanted);
+    ck_assert(memcmp(a.data, "abcdef", 6) == 0);
+    close(fd);
+    run_until(&a.ended);
+    end_close(&a);
+}
+END_TEST
+
+START_TEST(shutdown_is_half)
+{
+    enum { LEN = 1000000 };
+    struct end a = {.wanted = LEN}, b = {.wanted = LEN};
+    uint8_t *data = pattern(LEN, 5);
+    uv_buf_t buf = uv_buf_init((char *)data, LEN);
+    make_pair(&a, &b);
+    /* The shutdown waits for the pending write. */
+    ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), 0);
+    ck_assert_int_eq(gl_transport_shutdown(a.t), 0);
+    gl_transport_read_start(a.t);
+    gl_transport_read_start(b.t);
+    run_until(&b.ended);
+    ck_assert_int_eq(b.last, UV_EOF);
+    ck_assert_uint_eq(b.len, LEN);
+    ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
+    run_until(&a.got_wanted);
+    end_close(&a);
+    end_close(&b);
+    gl_free(data);
+}
+END_TEST
+
+START_TEST(close_in_read)
+{
+    struct end a = {.close_in_read = true, .room_len = 2};
+    int fd = make_half(&a);
+    ck_assert_int_eq(write(fd, "abcd", 4), 4);
+    gl_transport_read_start(a.t);
+    run_until(&a.closed);
+    ck_assert_int_eq(a.reads, 1);
+    close(fd);
+}
+END_TEST
+
+START_TEST(close_while_writing)
+{
+    struct end a = {0};
+    uint8_t *data = pattern(2000000, 6);
+    uv_buf_t buf = uv_buf_init((char *)data, 2000000);
+    int fd = make_half(&a);
+    ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), 0);
+    end_close(&a);
+    ck_assert(!a.written);
+    close(fd);
+    gl_free(data);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ connect */
+
+START_TEST(peers)
+{
+    struct end a = {0}, b = {0};
+    make_pair(&a, &b);
+    for (int i = 0; i < 2; i++) {
+        const struct gl_peer *peer = gl_transport_peer(i ? a.t : b.t);
+        ck_assert_int_eq(peer->address.kind, GL_ADDRESS_UNIX);
+        ck_assert(strstr(peer->address.path, "/pair"));
+        ck_assert(peer->has_credentials);
+        ck_assert_uint_eq(peer->uid, getuid());
+        ck_assert_uint_eq(peer->gid, getgid());
+        ck_assert_int_eq(peer->pid, getpid());
+        ck_assert(!peer->privileged_port);
+    }
+    ck_assert_uint_eq(gl_transport_payload_max(a.t), 256 * 1024);
+    end_close(&a);
+    end_close(&b);
+}
+END_TEST
+
+START_TEST(close_on_exec)
+{
+    struct end a = {0}, b = {0};
+    struct gl_address address = unix_address("s");
+    struct gl_listener *listener = listen_at(&address, &b);
+    ck_assert_int_eq(dial(&address, &a), 0);
+    run_until_taken(&b);
+    int sockets = 0;
+    for (int fd = 3; fd < 100; fd++) {
+        struct stat st;
+        if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
+            ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+            sockets++;
+        }
+    }
+    ck_assert_int_ge(sockets, 3);
+    end_close(&a);
+    end_close(&b);
+    stop_listening(listener);
+}
+END_TEST
+
+START_TEST(connect_errors)
+{
+    struct end a = {0};
+    struct gl_address address = unix_address("none");
+    ck_assert_int_eq(dial(&address, &a), UV_ENOENT);
+    ck_assert_str_eq(gl_transport_error_text(&address, UV_ENOENT),
+                     "no such socket or folder; is the daemon running?");
+
+    int fd = open(address.path, O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    ck_assert_int_eq(dial(&address, &a), UV_ECONNREFUSED);
+    unlink(address.path);
+
+    memset(address.path, 'p', 108);
+    address.path[108] = '\0';
+    ck_assert_int_eq(dial(&address, &a), UV_ENAMETOOLONG);
+
+    struct gl_address pipe = {.kind = GL_ADDRESS_PIPE, .path = "x"};
+    ck_assert_int_eq(dial(&pipe, &a), UV_ENOTSUP);
+    ck_assert_str_eq(gl_transport_error_text(&pipe, UV_ENOTSUP),
+                     "named pipes exist on Windows only; use unix: here");
+    struct gl_address hvsock = {.kind = GL_ADDRESS_HVSOCK};
+    ck_assert_int_eq(dial(&hvsock, &a), UV_ENOTSUP);
+    ck_assert_str_eq(gl_transport_error_text(&hvsock, UV_ENOTSUP),
+                     "hvsock addresses exist on Windows only; use vsock: here");
+}
+END_TEST
+
+START_TEST(cancelled)
+{
+    struct end a = {0};
+    struct dial d = {.end = &a};
+    struct gl_connect *connect;
+    struct gl_address address = unix_address("none");
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, on_dialled, &d, &connect), 0);
+    gl_connect_cancel(connect);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert(!d.done);
+}
+END_TEST
+
+/* A listener that does not accept: connect says EAGAIN, which must neither spin, nor fail early,
+ * nor last for ever. */
+START_TEST(backlog_is_full)
+{
+    struct end ends[2] = {0};
+    struct gl_address address = unix_address("s");
+    struct sockaddr_un un = raw_address(&address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    ck_assert_int_eq(listen(fd, 0), 0);
+    ck_assert_int_eq(dial(&address, &ends[0]), 0);
+
+    struct dial d = {.end = &ends[1]};
+    struct gl_connect_options options = {.timeout_ms = 100};
+    uint64_t start = uv_hrtime();
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, &options, on_dialled, &d, NULL), 0);
+    run_until(&d.done);
+    ck_assert_int_eq(d.status, UV_ETIMEDOUT);
+    ck_assert_uint_ge(uv_hrtime() - start, 90000000);
+
+    /* And if there is room in time, it succeeds. */
+    d = (struct dial){.end = &ends[1]};
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, on_dialled, &d, NULL), 0);
+    run_for(30);
+    ck_assert(!d.done);
+    int first = accept(fd, NULL, NULL);
+    run_until(&d.done);
+    ck_assert_int_eq(d.status, 0);
+    close(first);
+    close(fd);
+    end_close(&ends[0]);
+    end_close(&ends[1]);
+    unlink(address.path);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ listen */
+
+START_TEST(file_mode)
+{
+    struct end a = {0};
+    struct stat st;
+    struct gl_address address = unix_address("s");
+    mode_t before = umask(077);
+    struct gl_listener *listener = listen_at(&address, &a);
+    ck_assert_int_eq(lstat(address.path, &st), 0);
+    ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
+    stop_listening(listener);
+    ck_assert_int_eq(lstat(address.path, &st), -1);
+
+    struct gl_listen_options options = {.mode = 0660, .gid = getgid()};
+    if (geteuid() == 0)
+        options.gid = 4711;
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, on_accept, &a, &listener), 0);
+    ck_assert_int_eq(lstat(address.path, &st), 0);
+    ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0660);
+    ck_assert_int_eq(st.st_gid, options.gid);
+    stop_listening(listener);
+    umask(before);
+}
+END_TEST
+
+START_TEST(stale_live_and_other_files)
+{
+    struct end a = {0}, b = {0};
+    struct gl_address address = unix_address("s");
+    struct sockaddr_un un = raw_address(&address);
+    struct gl_listener *listener, *second = NULL;
+
+    /* Left behind by a process that is gone. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    close(fd);
+    listener = listen_at(&address, &a);
+
+    /* Alive. The probe is a connection that ends at once. */
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+                     UV_EADDRINUSE);
+    ck_assert_ptr_null(second);
+    run_until_taken(&a);
+    end_close(&a);
+    a = (struct end){0};
+    ck_assert_int_eq(dial(&address, &b), 0);
+    run_until_taken(&a);
+    end_close(&b);
+    end_close(&a);
+    stop_listening(listener);
+
+    /* Somebody's file. */
+    fd = open(address.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, "precious", 8), 8);
+    close(fd);
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+                     UV_ENOTSOCK);
+    struct stat st;
+    ck_assert_int_eq(stat(address.path, &st), 0);
+    ck_assert_int_eq(st.st_size, 8);
+    unlink(address.path);
+
+    /* A link to a live socket is not followed and not removed. */
+    ck_assert_int_eq(symlink("elsewhere", address.path), 0);
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+                     UV_ENOTSOCK);
+    ck_assert_int_eq(unlink(address.path), 0);
+}
+END_TEST
+
+START_TEST(path_limit)
+{
+    struct end a = {0}, b = {0};
+    struct gl_listener *listener;
+    struct gl_address address = unix_address("");
+    size_t len = strlen(address.path);
+    memset(address.path + len, 'p', 107 - len);
+    address.path[107] = '\0';
+    listener = listen_at(&address, &a);
+    ck_assert_int_eq(dial(&address, &b), 0);
+    run_until_taken(&a);
+    end_close(&a);
+    end_close(&b);
+    stop_listening(listener);
+
+    memcpy(address.path + 107, "p", 2);
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &a, &listener),
+                     UV_ENAMETOOLONG);
+    struct gl_address missing = unix_address("no/such");
+    ck_assert_int_eq(gl_transport_listen(&loop, &missing, NULL, on_accept, &a, &listener),
+                     UV_ENOENT);
+}
+END_TEST
+
+/* A file that has taken the place of ours is not removed. */
+START_TEST(removes_only_its_own_file)
+{
+    struct end a = {0};
+    struct gl_address address = unix_address("s");
+    struct gl_listener *listener = listen_at(&address, &a);
+    ck_assert_int_eq(unlink(address.path), 0);
+    int fd = open(address.path, O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    stop_listening(listener);
+    ck_assert_int_eq(unlink(address.path), 0);
+}
+END_TEST
+
+/* Without descriptors the listener rests, and goes on when there are some again. */
+START_TEST(out_of_descriptors)
+{
+    struct end a = {0}, b = {0};
+    struct rlimit limit, low;
+    struct gl_address address = unix_address("s");
+    struct gl_listener *listener = listen_at(&address, &b);
+    ck_assert_int_eq(dial(&address, &a), 0);
+    if (b.t)
+        end_close(&b);
+    b = (struct end){0};
+    end_close(&a);
+    a = (struct end){0};
+
+    struct sockaddr_un un = raw_address(&address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = limit;
+    low.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+    struct rusage used[2];
+    getrusage(RUSAGE_SELF, &used[0]);
+    run_for(250);
+    getrusage(RUSAGE_SELF, &used[1]);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_ptr_null(b.t);
+    long us = (used[1].ru_utime.tv_sec - used[0].ru_utime.tv_sec) * 1000000 +
+              used[1].ru_utime.tv_usec - used[0].ru_utime.tv_usec;
+    ck_assert_int_lt(us, 100000);
+    run_until_taken(&b);
+    end_close(&b);
+    close(fd);
+    stop_listening(listener);
+}
+END_TEST
+
+START_TEST(inherited)
+{
+    struct end a = {0}, b = {0};
+    struct gl_listener *listener = NULL;
+    struct gl_address address = unix_address("s");
+    struct sockaddr_un un = raw_address(&address);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    ck_assert_int_eq(gl_transport_listen_fd(&loop, dup(fd), on_accept, &b, &listener), UV_EINVAL);
+    ck_assert_int_eq(listen(fd, 5), 0);
+    ck_assert_int_eq(gl_transport_listen_fd(&loop, fd, on_accept, &b, &listener), 0);
+    ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    ck_assert_str_eq(gl_listener_address(listener)->path, address.path);
+    ck_assert_int_eq(dial(&address, &a), 0);
+    run_until_taken(&b);
+    ck_assert_str_eq(gl_transport_peer(b.t)->address.path, address.path);
+    end_close(&a);
+    end_close(&b);
+    stop_listening(listener);
+    /* It is its maker's to remove. */
+    ck_assert_int_eq(unlink(address.path), 0);
+    ck_assert_int_eq(
+        gl_transport_listen_fd(&loop, open("/dev/null", O_RDONLY), on_accept, &b, &listener),
+        UV_ENOTSOCK);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ vsock, without a socket */
+
+static uint32_t busy_ports, bind_tries, last_port;
+static int bind_error;
+static bool tried[1024];
+
+static int fake_bind(int fd, const struct sockaddr *at, socklen_t len)
+{
+    struct sockaddr_vm vm;
+    ck_assert_int_eq(fd, 77);
+    ck_assert_uint_eq(len, sizeof(vm));
+    memcpy(&vm, at, sizeof(vm));
+    ck_assert_uint_eq(vm.svm_family, AF_VSOCK);
+    ck_assert_uint_eq(vm.svm_cid, GL_CID_ANY);
+    ck_assert_uint_ge(vm.svm_port, 512);
+    ck_assert_uint_le(vm.svm_port, 1006);
+    ck_assert(!tried[vm.svm_port]);
+    tried[vm.svm_port] = true;
+    last_port = vm.svm_port;
+    if (bind_tries++ >= busy_ports)
+        return 0;
+    errno = bind_error;
+    return -1;
+}
+
+static int options_set[4];
+static unsigned options_count;
+
+static int fake_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    uint64_t size;
+    ck_assert_int_eq(fd, 77);
+    ck_assert_int_eq(level, AF_VSOCK);
+    ck_assert_uint_eq(len, sizeof(size));
+    memcpy(&size, value, sizeof(size));
+    ck_assert_uint_eq(size, GL_VSOCK_BUFFER);
+    options_set[options_count++] = name;
+    return 0;
+}
+
+static const struct gl_vsock_system fake_system = {fake_bind, fake_setsockopt};
+
+static int bind_with(uint32_t busy, int error)
+{
+    memset(tried, 0, sizeof(tried));
+    bind_tries = 0;
+    busy_ports = busy;
+    bind_error = error;
+    return gl_vsock_bind_source(&fake_system, 77);
+}
+
+START_TEST(vsock_source_port)
+{
+    bool differs = false;
+    ck_assert_int_eq(bind_with(0, 0), 0);
+    for (int i = 0; i < 20; i++) {
+        uint32_t before = last_port;
+        ck_assert_int_eq(bind_with(0, 0), 0);
+        differs |= before != last_port;
+    }
+    ck_assert(differs);
+    ck_assert_int_eq(bind_with(494, EADDRINUSE), 0);
+    ck_assert_uint_eq(bind_tries, 495);
+    ck_assert_int_eq(bind_with(1000, EADDRINUSE), UV_EADDRINUSE);
+    ck_assert_uint_eq(bind_tries, 495);
+    ck_assert_int_eq(bind_with(1000, EACCES), UV_EACCES);
+    ck_assert_uint_eq(bind_tries, 1);
+}
+END_TEST
+
+START_TEST(vsock_buffers)
+{
+    gl_vsock_set_buffers(&fake_system, 77);
+    ck_assert_uint_eq(options_count, 2);
+    ck_assert_int_eq(options_set[0], SO_VM_SOCKETS_BUFFER_MAX_SIZE);
+    ck_assert_int_eq(options_set[1], SO_VM_SOCKETS_BUFFER_SIZE);
+}
+END_TEST
+
+START_TEST(vsock_peers)
+{
+    struct gl_peer peer;
+    struct sockaddr_storage at = {0};
+    struct gl_address address;
+    struct sockaddr_vm vm = gl_vsock_sockaddr(42, 1023);
+    gl_vsock_peer(&vm, &peer);
+    ck_assert_int_eq(peer.address.kind, GL_ADDRESS_VSOCK);
+    ck_assert_uint_eq(peer.address.cid, 42);
+    ck_assert_uint_eq(peer.address.port, 1023);
+    ck_assert(peer.privileged_port);
+    ck_assert(!peer.has_credentials);
+    vm = gl_vsock_sockaddr(42, 1024);
+    gl_vsock_peer(&vm, &peer);
+    ck_assert(!peer.privileged_port);
+
+    memcpy(&at, &vm, sizeof(vm));
+    ck_assert(gl_vsock_listening_at(&at, &address));
+    ck_assert_uint_eq(address.port, 1024);
+    ck_assert(!gl_local_listening_at(&at, &address));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = GL_UNIT_SUITE("transport", vsock_source_port, vsock_buffers, vsock_peers);
+    const TTest *const tests[] = {
+        both_ways,           small_write_is_done_at_once,
+        tail_before_close,   tail_before_reset,
+        write_to_closed,     read_stop_holds,
+        shutdown_is_half,    close_in_read,
+        close_while_writing, peers,
+        close_on_exec,       connect_errors,
+        cancelled,           backlog_is_full,
+        file_mode,           stale_live_and_other_files,
+        path_limit,          removes_only_its_own_file,
+        out_of_descriptors,  inherited,
+    };
+    TCase *sockets = tcase_create("sockets");
+    tcase_add_checked_fixture(sockets, setup, teardown);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
+        tcase_add_test(sockets, tests[i]);
+    suite_add_tcase(s, sockets);
+    return s;
+}
+
+GL_UNIT_MAIN(suite)
