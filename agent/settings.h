@@ -35,4 +35,6 @@ struct gl_settings {
     struct gl_policy *policy; /* never NULL */
 };
 
+void gl_settings_free(struct gl_settings *settings); /* NULL is fine */
+
 #endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent.h"
+
+#include "audit.h"
+#include "log.h"
+#include "registry.h"
+#include "service.h"
+
+struct gl_agent {
+    uv_loop_t *loop;
+    struct gl_settings *settings;
+    struct gl_dispatch dispatch;
+    struct gl_audit audit;
+    void (*on_idle)(void *ctx);
+    void *on_idle_ctx;
+};
+
+/* ------------------------------------------------------------------ gate */
+
+static enum gl_policy_answer ask(struct gl_agent *agent, const struct gl_call *call,
+                                 const struct gl_policy_question *detail, bool open,
+                                 const char **ret_text)
+{
+    struct gl_policy_question question = *detail;
+    question.service = gl_call_service(call)->name;
+    question.group = gl_call_service(call)->group;
+    question.method = gl_call_method(call)->name;
+    question.caller = gl_call_caller(call)->user;
+    return gl_policy_ask(agent->settings->policy, &question, open, ret_text);
+}
+
+static enum gl_status on_allow(void *ctx, struct gl_call *call, const struct gl_service *service,
+                               const struct gl_method *method, const ProtobufCMessage *request,
+                               const char **ret_text)
+{
+    struct gl_agent *agent = ctx;
+    (void)service;
+    (void)request;
+    enum gl_policy_answer answer =
+        ask(agent, call, &(struct gl_policy_question){NULL}, method->asks, ret_text);
+    if (answer == GL_POLICY_DENY) {
+        gl_audit_refused(call, *ret_text);
+        return GL_STATUS_DENIED;
+    }
+    gl_audit_begin(&agent->audit, call, uv_hrtime());
+    return GL_STATUS_OK;
+}
+
+static void on_ended(void *ctx, struct gl_call *call, enum gl_status status)
+{
+    struct gl_agent *agent = ctx;
+    gl_audit_end(&agent->audit, call, status, uv_hrtime());
+    if (agent->audit.count == 0 && agent->on_idle)
+        agent->on_idle(agent->on_idle_ctx);
+}
+
+/* ------------------------------------------------------------------ service.h */
+
+struct gl_agent *gl_agent_of(const struct gl_call *call)
+{
+    return gl_call_dispatch_context(call);
+}
+
+uv_loop_t *gl_agent_loop(const struct gl_agent *agent)
+{
+    return agent->loop;
+}
+
+const struct gl_settings *gl_agent_settings(const struct gl_agent *agent)
+{
+    return agent->settings;
+}
+
+enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_question *detail,
+                               const char **ret_text)
+{
+    struct gl_agent *agent = gl_agent_of(call);
+    enum gl_policy_answer answer = ask(agent, call, detail, false, ret_text);
+    gl_audit_detail(&agent->audit, call, detail, answer == GL_POLICY_ALLOW ? NULL : *ret_text);
+    return answer == GL_POLICY_ALLOW ? GL_STATUS_OK : GL_STATUS_DENIED;
+}
+
+/* ------------------------------------------------------------------ the agent */
+
+struct gl_agent *gl_agent_new(uv_loop_t *loop, struct gl_settings *settings)
+{
+    struct gl_agent *agent = GL_NEW0(struct gl_agent);
+    agent->loop = loop;
+    agent->settings = settings;
+    agent->dispatch = (struct gl_dispatch){
+        .services = gl_registry_services(),
+        .allow = on_allow,
+        .ended = on_ended,
+        .ctx = agent,
+    };
+    gl_audit_init(&agent->audit);
+    return agent;
+}
+
+void gl_agent_free(struct gl_agent *agent)
+{
+    if (!agent)
+        return;
+    gl_audit_done(&agent->audit);
+    gl_settings_free(agent->settings);
+    gl_free(agent);
+}
+
+const struct gl_dispatch *gl_agent_dispatch(const struct gl_agent *agent)
+{
+    return &agent->dispatch;
+}
+
+void gl_agent_set_policy(struct gl_agent *agent, struct gl_policy *policy)
+{
+    gl_policy_free(agent->settings->policy);
+    agent->settings->policy = policy;
+}
+
+size_t gl_agent_calls(const struct gl_agent *agent)
+{
+    return agent->audit.count;
+}
+
+void gl_agent_on_idle(struct gl_agent *agent, void (*on_idle)(void *ctx), void *ctx)
+{
+    agent->on_idle = on_idle;
+    agent->on_idle_ctx = ctx;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "audit.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+
+#define PATHS_KEPT 4u /* of a copy of many; the rest is counted */
+
+/* What is known of a call besides what gl_call tells. */
+struct record {
+    struct gl_list link;
+    const struct gl_call *call;
+    uint64_t begun;
+    char *program, *user, *denied;
+    char *paths[PATHS_KEPT];
+    size_t n_paths;
+    bool asked;
+};
+
+/* ------------------------------------------------------------------ the line */
+
+/* Room is left for what the log puts before it. */
+struct line {
+    char text[GL_LOG_LINE_MAX - 128];
+    size_t len;
+};
+
+static void GL_PRINTF(2, 3) add(struct line *line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line->text + line->len, sizeof line->text - line->len, format, args);
+    va_end(args);
+    line->len += n > 0 ? (size_t)n : 0;
+    if (line->len >= sizeof line->text)
+        line->len = sizeof line->text - 1;
+}
+
+/* A value cannot end its own quotes; control characters are the log's concern. One value cannot
+ * push all others out of the line. */
+static void add_quoted(struct line *line, const char *key, const char *value)
+{
+    enum { LONGEST = 512 };
+    char quoted[2 * LONGEST + 4];
+    size_t n = 0;
+    for (size_t i = 0; value[i] && i < LONGEST; i++) {
+        if (value[i] == '"' || value[i] == '\\')
+            quoted[n++] = '\\';
+        quoted[n++] = value[i];
+    }
+    quoted[n] = '\0';
+    add(line, " %s=\"%s%s\"", key, quoted, strlen(value) > LONGEST ? "..." : "");
+}
+
+static void add_call(struct line *line, const struct gl_call *call)
+{
+    const Gl__Caller *caller = gl_call_caller(call);
+    add(line, "call %s.%s", gl_call_service(call)->name, gl_call_method(call)->name);
+    add_quoted(line, "caller", caller->user);
+    add(line, " uid=%" PRIu32, caller->uid);
+}
+
+static void write_line(const struct line *line, const struct gl_call *call)
+{
+    bool routine = strcmp(gl_call_service(call)->name, "link") == 0;
+    GL_LOG_IF(routine ? GL_LOG_DEBUG : GL_LOG_INFO, "%s", line->text);
+}
+
+/* ------------------------------------------------------------------ records */
+
+void gl_audit_init(struct gl_audit *audit)
+{
+    gl_list_init(&audit->records);
+    audit->count = 0;
+}
+
+static void record_free(struct gl_audit *audit, struct record *record)
+{
+    gl_list_remove(&record->link);
+    audit->count--;
+    for (size_t i = 0; i < PATHS_KEPT; i++)
+        gl_free(record->paths[i]);
+    gl_free(record->program);
+    gl_free(record->user);
+    gl_free(record->denied);
+    gl_free(record);
+}
+
+void gl_audit_done(struct gl_audit *audit)
+{
+    GL_LIST_FOREACH_SAFE (node, &audit->records)
+        record_free(audit, GL_CONTAINER_OF(node, struct record, link));
+}
+
+/* Newest first, since most calls end soon. */
+static struct record *find(struct gl_audit *audit, const struct gl_call *call)
+{
+    GL_LIST_FOREACH (node, &audit->records) {
+        struct record *record = GL_CONTAINER_OF(node, struct record, link);
+        if (record->call == call)
+            return record;
+    }
+    return NULL;
+}
+
+void gl_audit_begin(struct gl_audit *audit, const struct gl_call *call, uint64_t now)
+{
+    struct record *record = GL_NEW0(struct record);
+    record->call = call;
+    record->begun = now;
+    gl_list_prepend(&audit->records, &record->link);
+    audit->count++;
+}
+
+void gl_audit_refused(const struct gl_call *call, const char *why)
+{
+    struct line line = {.len = 0};
+    add_call(&line, call);
+    add(&line, " status=%s", gl_status_name(GL_STATUS_DENIED));
+    add_quoted(&line, "rule", why);
+    write_line(&line, call);
+}
+
+static void keep(char **slot, const char *value)
+{
+    if (!value)
+        return;
+    gl_free(*slot);
+    *slot = gl_strdup(value);
+}
+
+void gl_audit_detail(struct gl_audit *audit, const struct gl_call *call,
+                     const struct gl_policy_question *detail, const char *denied)
+{
+    struct record *record = find(audit, call);
+    if (!record)
+        return;
+    record->asked = true;
+    keep(&record->program, detail->program);
+    keep(&record->user, detail->user);
+    keep(&record->denied, denied);
+    if (!detail->path)
+        return;
+    /* A path that was denied is worth more than another one that was not. */
+    if (record->n_paths < PATHS_KEPT)
+        record->paths[record->n_paths] = gl_strdup(detail->path);
+    else if (denied)
+        keep(&record->paths[PATHS_KEPT - 1], detail->path);
+    record->n_paths++;
+}
+
+void gl_audit_end(struct gl_audit *audit, const struct gl_call *call, enum gl_status status,
+                  uint64_t now)
+{
+    struct record *record = find(audit, call);
+    if (!record)
+        return;
+    struct line line = {.len = 0};
+    add_call(&line, call);
+    if (record->program)
+        add_quoted(&line, "program", record->program);
+    for (size_t i = 0; i < PATHS_KEPT && record->paths[i]; i++)
+        add_quoted(&line, "path", record->paths[i]);
+    if (record->n_paths > PATHS_KEPT)
+        add(&line, " paths=%zu", record->n_paths);
+    if (record->user)
+        add_quoted(&line, "user", record->user);
+    add(&line, " status=%s", gl_status_name(status));
+    if (record->denied)
+        add_quoted(&line, "rule", record->denied);
+    add(&line, " ms=%" PRIu64, (now - record->begun) / 1000000);
+    write_line(&line, call);
+    if (status == GL_STATUS_OK && gl_call_method(call)->asks && !record->asked)
+        gl_error("%s.%s acted without asking the policy: this is a bug",
+                 gl_call_service(call)->name, gl_call_method(call)->name);
+    record_free(audit, record);
+}

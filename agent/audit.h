@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One log line for each call, when it is over:
+ *
+ *     call exec.start caller="alice" uid=1000 program="/usr/bin/uptime" user="root" status=OK ms=12
+ *     call file.send caller="bob" uid=1001 path="/etc/shadow" status=PERMISSION_DENIED rule="..."
+ *
+ * Arguments, environment and content are never in it. link.ping is logged on level debug only,
+ * since it is what a host asks all the time.
+ */
+#ifndef GL_AGENT_AUDIT_H
+#define GL_AGENT_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "call.h"
+#include "list.h"
+#include "policy.h"
+
+struct gl_audit {
+    struct gl_list records;
+    size_t count; /* calls that have begun and not ended */
+};
+
+void gl_audit_init(struct gl_audit *audit);
+void gl_audit_done(struct gl_audit *audit);
+
+/* The gate let a call pass. Times are of uv_hrtime(). */
+void gl_audit_begin(struct gl_audit *audit, const struct gl_call *call, uint64_t now);
+/* The gate refused a call; `why` is the denial's text. */
+void gl_audit_refused(const struct gl_call *call, const char *why);
+/* The handler asked about something; `denied` is the denial's text, or NULL if it may. */
+void gl_audit_detail(struct gl_audit *audit, const struct gl_call *call,
+                     const struct gl_policy_question *detail, const char *denied);
+void gl_audit_end(struct gl_audit *audit, const struct gl_call *call, enum gl_status status,
+                  uint64_t now);
+
+#endif
