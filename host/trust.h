@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which guests are known, by their keys, and which are let in: the trust store, STATE/guests.json.
+ *
+ * No I/O but the file, no clock, no loop. Whoever is judged here has proven by the handshake that
+ * the key is his; all else that he says (name, machine, software) is hostile text, and is bounded
+ * and made harmless here.
+ *
+ * A *fixed* name comes from the configuration or the hypervisor: the pin is then per name, and
+ * another key at that place is refused, remembered as `offered`, and taken only by
+ * gl_trust_accept(). Any other name is a guest's proposal, made unique and kept with its key; it
+ * yields when the configuration needs the name.
+ */
+#ifndef GL_TRUST_H
+#define GL_TRUST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "key.h"
+#include "list.h"
+#include "name.h"
+#include "proto/guestlink.pb-c.h"
+#include "status.h"
+#include "why.h"
+
+#define GL_TRUST_GUESTS_MAX   4096u
+#define GL_TRUST_PENDING_MAX  256u
+#define GL_TRUST_QUOTA_PERIOD 3600u /* seconds; new keys of one place in it: gl_trust_claim.quota  \
+                                     */
+#define GL_TRUST_ID_SIZE    17u     /* first 16 hex digits of the fingerprint, and NUL */
+#define GL_TRUST_PLACE_SIZE 160u
+
+enum gl_trust_policy {
+    GL_TRUST_FIRST_USE, /* a new key is pinned and let in */
+    GL_TRUST_APPROVE,   /* a new key waits for gl_trust_accept() */
+};
+
+/* Owned by the store. Others read it, and may set `owner` only. */
+struct gl_trust_entry {
+    struct gl_list node;
+    uint8_t key[GL_KEY_SIZE];
+    char fingerprint[GL_FINGERPRINT_SIZE];
+    char id[GL_TRUST_ID_SIZE];
+    char name[GL_NAME_SIZE];
+    bool fixed;                        /* the name is the configuration's */
+    Gl__TrustState state;              /* ACCEPTED, PENDING, REVOKED or DUPLICATE */
+    uint64_t first_seen, last_seen;    /* seconds since 1970 */
+    char place[GL_TRUST_PLACE_SIZE];   /* where the key was first seen, e.g. "vsock:3" */
+    char address[GL_TRUST_PLACE_SIZE]; /* of the last link */
+    char software[64];
+    uint8_t machine[GL_MACHINE_SIZE];
+    bool has_machine;
+    bool has_offered; /* another key was offered at this entry's fixed name */
+    uint8_t offered[GL_KEY_SIZE];
+    uint64_t offered_at;
+    char reason[160]; /* why trust is not given, or what is odd */
+    void *owner;      /* the gl_guest, or NULL */
+};
+
+struct gl_trust {
+    char *path;
+    enum gl_trust_policy policy;
+    struct gl_list entries; /* of gl_trust_entry.node */
+    unsigned count;
+    char **reserved; /* names of the configuration, NULL at the end */
+    bool dirty;      /* something of little weight is to be written: gl_trust_flush() */
+    void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
+    void *ctx;
+};
+
+/*
+ * Reads the store; a missing file is an empty store. UV_EINVAL and others with *why: the file is
+ * damaged, and nothing of it was taken: a daemon must not start then, or every pin would be made
+ * anew.
+ */
+int gl_trust_open(const char *path, enum gl_trust_policy policy, struct gl_trust **ret_trust,
+                  struct gl_why *why);
+void gl_trust_free(struct gl_trust *trust); /* does not write */
+/* Names that no guest may get by a proposal (copied). NULL-terminated. */
+void gl_trust_reserve(struct gl_trust *trust, const char *const *names);
+/* Writes if something is to be written. */
+int gl_trust_flush(struct gl_trust *trust, struct gl_why *why);
+
+struct gl_trust_claim {
+    const uint8_t *key;
+    const char *fixed_name; /* NULL: by the guest's proposal */
+    const char *proposal;   /* anything */
+    const char *place;      /* whence new keys are counted, e.g. "vsock:3" */
+    unsigned quota;         /* how many new keys this place may bring in GL_TRUST_QUOTA_PERIOD */
+    const char *address;
+    const char *software;   /* anything */
+    const uint8_t *machine; /* or NULL */
+    const uint8_t *old_key; /* the key that a signed announcement replaces, or NULL */
+    bool certified;         /* has a certificate of our site: accepted, whatever the policy */
+    uint64_t now_s;
+};
+
+/*
+ * Decides, and pins a new key if the policy says so (written before it counts). OK, with
+ * *ret_entry; or PENDING, REVOKED, KEY_MISMATCH, DUPLICATE_KEY, LIMIT, INTERNAL with a text for the
+ * guest and the log. *ret_entry is set where there is one, else NULL.
+ */
+enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_claim *claim,
+                              struct gl_trust_entry **ret_entry, struct gl_why *why);
+
+/* One key is live at two places: refused until gl_trust_accept() or until one of them announces a
+ * new key. */
+void gl_trust_mark_duplicate(struct gl_trust *trust, struct gl_trust_entry *entry,
+                             const char *address);
+/* A link began or ended: soon written. */
+void gl_trust_touch(struct gl_trust *trust, struct gl_trust_entry *entry, const char *address,
+                    uint64_t now_s);
+
+/* Exact name, id or fingerprint; NULL. */
+struct gl_trust_entry *gl_trust_find(const struct gl_trust *trust, const char *ref);
+struct gl_trust_entry *gl_trust_find_key(const struct gl_trust *trust,
+                                         const uint8_t key[GL_KEY_SIZE]);
+/* What `trust ls` shows: MISMATCH while another key is on offer. */
+Gl__TrustState gl_trust_shown(const struct gl_trust_entry *entry);
+
+/*
+ * The administrator's calls; written before they return OK. On another status nothing has changed.
+ *
+ * accept: `ref` as gl_trust_find(), or the id or fingerprint of an offered key. By its own id or
+ * fingerprint a guest's present key is accepted and an offer dismissed; by the offered one that key
+ * is taken; by name the offered key is taken if there is one, but PRECONDITION if neither was ever
+ * accepted. *ret_swapped: the entry has another key now.
+ */
+enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
+                               struct gl_trust_entry **ret_entry, bool *ret_swapped,
+                               struct gl_why *why);
+enum gl_status gl_trust_revoke(struct gl_trust *trust, struct gl_trust_entry *entry,
+                               struct gl_why *why);
+/* INVALID, EXISTS, PRECONDITION (a fixed name). */
+enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *entry,
+                               const char *name, struct gl_why *why);
+enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry,
+                               struct gl_why *why);
+
+/* For trust-file.c. */
+struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE]);
+int gl_trust_save(struct gl_trust *trust, struct gl_why *why);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "mem.h"
+#include "settings.h"
+#include "unit.h"
+
+#define OWN_UID 990
+
+static struct gl_rules *rules_of(const char *text)
+{
+    static cfg_opt_t options[] = {CFG_SEC("allow", gl_rules_options, CFGF_MULTI), CFG_END()};
+    char path[] = "/tmp/check_rules.XXXXXX", *error = NULL;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    cfg_t *cfg;
+    int err = gl_config_load(path, options, &cfg, &error);
+    unlink(path);
+    ck_assert_msg(err == 0, "%s", error ? error : "?");
+    struct gl_rules *rules = gl_rules_new(cfg, OWN_UID);
+    cfg_free(cfg);
+    return rules;
+}
+
+static char *ops[] = {(char *)(uintptr_t) "users", (char *)(uintptr_t) "ops"};
+static const struct gl_user alice = {.uid = 1000, .name = "alice"};
+static const struct gl_user bob = {.uid = 1001, .name = "bob", .groups = ops, .n_groups = 2};
+static const struct gl_user root = {.uid = 0, .name = "root"};
+static const struct gl_user own = {.uid = OWN_UID, .name = "guestlink"};
+static const struct gl_rules_guest web1 = {"web1", "00112233445566aa"};
+static const struct gl_rules_guest db = {"db", "ffeeddccbbaa9988"};
+
+START_TEST(no_rule_allows_all)
+{
+    struct gl_rules *rules = rules_of("# nothing\n");
+    ck_assert(gl_rules_allow(rules, &alice, &web1, "exec", "start"));
+    ck_assert(gl_rules_allow(rules, &alice, NULL, "trust", "site_init"));
+    ck_assert(gl_rules_see(rules, &alice, &db));
+    gl_rules_free(rules);
+}
+END_TEST
+
+START_TEST(each_field_must_fit)
+{
+    struct gl_rules *rules =
+        rules_of("allow { user = alice guest = \"web*\" service = {exec, \"file.receive\"} }\n"
+                 "allow { group = ops guest = db }\n");
+    ck_assert(gl_rules_allow(rules, &alice, &web1, "exec", "start"));
+    ck_assert(gl_rules_allow(rules, &alice, &web1, "file", "receive"));
+    ck_assert(!gl_rules_allow(rules, &alice, &web1, "file", "send"));
+    ck_assert(!gl_rules_allow(rules, &alice, &db, "exec", "start"));
+    ck_assert(!gl_rules_allow(rules, &alice, NULL, "exec", "start"));
+    ck_assert(gl_rules_allow(rules, &bob, &db, "power", "shutdown"));
+    ck_assert(!gl_rules_allow(rules, &bob, &web1, "exec", "start"));
+    ck_assert(!gl_rules_allow(rules, &bob, NULL, "trust", "site_init"));
+    gl_rules_free(rules);
+}
+END_TEST
+
+START_TEST(root_and_the_daemon_may_all)
+{
+    struct gl_rules *rules = rules_of("allow { user = alice guest = web1 }\n");
+    ck_assert(gl_rules_allow(rules, &root, &db, "exec", "start"));
+    ck_assert(gl_rules_allow(rules, &own, NULL, "trust", "site_export"));
+    ck_assert(!gl_rules_allow(rules, &bob, &web1, "exec", "start"));
+    gl_rules_free(rules);
+}
+END_TEST
+
+START_TEST(a_rule_lets_one_look_at_its_guests_only)
+{
+    struct gl_rules *rules = rules_of("allow { user = \"1000\" guest = web1 service = exec }\n"
+                                      "allow { user = carol guest = \"ffee*\" }\n");
+    const struct gl_user carol = {.uid = 1002, .name = "carol"};
+    ck_assert(gl_rules_see(rules, &alice, &web1));
+    ck_assert(!gl_rules_see(rules, &alice, &db));
+    ck_assert(gl_rules_see(rules, &alice, NULL));
+    ck_assert(!gl_rules_see(rules, &bob, NULL));
+    ck_assert(gl_rules_see(rules, &carol, &db));
+    gl_rules_free(rules);
+}
+END_TEST
+
+START_TEST(an_empty_list_allows_nobody)
+{
+    struct gl_rules *rules = rules_of("allow { user = {} }\n");
+    ck_assert(!gl_rules_allow(rules, &alice, &web1, "exec", "start"));
+    gl_rules_free(rules);
+    rules = rules_of("allow { }\n");
+    ck_assert(gl_rules_allow(rules, &alice, NULL, "trust", "list"));
+    gl_rules_free(rules);
+}
+END_TEST
+
+START_TEST(patterns)
+{
+    static const struct {
+        const char *pattern, *text;
+        bool match;
+    } cases[] = {
+        {"", "", true},           {"", "a", false},          {"*", "", true},
+        {"*", "abc", true},       {"a*c", "abbbc", true},    {"a*c", "abbb", false},
+        {"a?c", "abc", true},     {"a?c", "ac", false},      {"\\*", "*", true},
+        {"\\*", "a", false},      {"\\?", "?", true},        {"\\?", "a", false},
+        {"*a*b", "xaxbxb", true}, {"*a*b", "xaxbxc", false}, {"web", "web1", false},
+        {"*\\**", "a*b", true},   {"*\\**", "ab", false},    {"a\\", "a\\", true},
+    };
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++)
+        ck_assert_msg(gl_rules_match(cases[i].pattern, cases[i].text) == cases[i].match,
+                      "'%s' and '%s'", cases[i].pattern, cases[i].text);
+}
+END_TEST
+
+START_TEST(listeners)
+{
+    struct gl_listen listen;
+    struct gl_why why;
+    ck_assert_int_eq(
+        gl_listen_parse("unix:/run/a\\,b.sock,name=web1,mode=0660,group=kvm", &listen, &why), 0);
+    ck_assert_str_eq(listen.address.path, "/run/a,b.sock");
+    ck_assert_str_eq(listen.name, "web1");
+    ck_assert_uint_eq(listen.mode, 0660);
+    ck_assert_str_eq(listen.group, "kvm");
+    ck_assert_int_eq(gl_listen_parse("vsock:any:1007", &listen, &why), 0);
+    ck_assert_str_eq(listen.name, "");
+    static const char *const wrong[] = {"tcp:1.2.3.4:5",
+                                        "vsock:any:1007,mode=0660",
+                                        "unix:/a,mode=0999",
+                                        "unix:/a,mode=",
+                                        "unix:/a,name=",
+                                        "unix:/a,name=c",
+                                        "unix:/a,name",
+                                        "unix:/a,=x",
+                                        "unix:/a,name=a b",
+                                        "unix:/a,group=",
+                                        "unix:/a,what=x",
+                                        "unix:/a,,name=web1",
+                                        "unix:/a,mode=7777777777777777777777777"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(wrong); i++)
+        ck_assert_msg(gl_listen_parse(wrong[i], &listen, &why) < 0, "%s", wrong[i]);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    return GL_UNIT_SUITE("rules", no_rule_allows_all, each_field_must_fit,
+                         root_and_the_daemon_may_all, a_rule_lets_one_look_at_its_guests_only,
+                         an_empty_list_allows_nobody, patterns, listeners);
+}
+
+GL_UNIT_MAIN(suite)

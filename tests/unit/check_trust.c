@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+#include "trust.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "log.h"
+#include "unit.h"
+
+#define NOW 1700000000u
+
+static char directory[64], path[96];
+
+static void setup(void)
+{
+    strcpy(directory, "/tmp/check_trust.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/guests.json", directory);
+    ck_assert_int_eq(gl_key_global_init(), 0);
+    gl_log_set_level(GL_LOG_ERROR);
+}
+
+static void teardown(void)
+{
+    chmod(directory, 0700);
+    unlink(path);
+    rmdir(directory);
+}
+
+static struct gl_trust *open_with(enum gl_trust_policy policy)
+{
+    struct gl_trust *trust = NULL;
+    struct gl_why why;
+    int err = gl_trust_open(path, policy, &trust, &why);
+    ck_assert_msg(err == 0, "%s", why.text);
+    return trust;
+}
+
+/* Keys need not be real ones here. */
+static uint8_t keys[512][GL_KEY_SIZE];
+
+static const uint8_t *key(unsigned n)
+{
+    keys[n][0] = (uint8_t)n;
+    keys[n][1] = (uint8_t)(n >> 8);
+    return keys[n];
+}
+
+static struct gl_trust_claim claim_of(unsigned n, const char *proposal)
+{
+    return (struct gl_trust_claim){
+        .key = key(n),
+        .proposal = proposal,
+        .place = "vsock:3",
+        .quota = 8,
+        .address = "vsock:3:600",
+        .software = "guestlink-agent 0.1.0",
+        .now_s = NOW,
+    };
+}
+
+static struct gl_trust_entry *judge(struct gl_trust *trust, struct gl_trust_claim claim,
+                                    enum gl_status expected)
+{
+    struct gl_trust_entry *entry = NULL;
+    struct gl_why why = {""};
+    enum gl_status status = gl_trust_judge(trust, &claim, &entry, &why);
+    ck_assert_msg(status == expected, "%s: %s", gl_status_name(status), why.text);
+    if (status != GL_STATUS_OK)
+        ck_assert_str_ne(why.text, "");
+    return entry;
+}
+
+static struct gl_trust_entry *judge_fixed(struct gl_trust *trust, unsigned n, const char *name,
+                                          enum gl_status expected)
+{
+    struct gl_trust_claim claim = claim_of(n, "proposal");
+    claim.fixed_name = name;
+    return judge(trust, claim, expected);
+}
+
+static const char *do_accept(struct gl_trust *trust, const char *ref, enum gl_status expected,
+                             bool swapped)
+{
+    struct gl_trust_entry *entry = NULL;
+    struct gl_why why = {""};
+    bool was = false;
+    enum gl_status status = gl_trust_accept(trust, ref, &entry, &was, &why);
+    ck_assert_msg(status == expected, "%s: %s", gl_status_name(status), why.text);
+    ck_assert(was == swapped);
+    return entry ? entry->name : NULL;
+}
+
+START_TEST(first_use_pins_and_remembers)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *entry = judge(trust, claim_of(1, "web1"), GL_STATUS_OK);
+    ck_assert_str_eq(entry->name, "web1");
+    ck_assert_uint_eq(strlen(entry->id), 16);
+    gl_trust_free(trust); /* nothing is flushed: the pin was written before it counted */
+    trust = open_with(GL_TRUST_APPROVE);
+    entry = judge(trust, claim_of(1, "another"), GL_STATUS_OK);
+    ck_assert_str_eq(entry->name, "web1");
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(approve_waits_for_accept)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_entry *entry = judge(trust, claim_of(1, "web1"), GL_STATUS_PENDING);
+    ck_assert_int_eq(gl_trust_shown(entry), GL__TRUST_STATE__TRUST_STATE_PENDING);
+    judge(trust, claim_of(1, "web1"), GL_STATUS_PENDING);
+    ck_assert_str_eq(do_accept(trust, "web1", GL_STATUS_OK, false), "web1");
+    judge(trust, claim_of(1, "web1"), GL_STATUS_OK);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_APPROVE);
+    judge(trust, claim_of(1, "web1"), GL_STATUS_OK);
+    do_accept(trust, "nobody", GL_STATUS_NOT_FOUND, false);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(a_certificate_of_the_site_needs_no_approval)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_claim claim = claim_of(1, "web1");
+    judge(trust, claim, GL_STATUS_PENDING);
+    claim.certified = true;
+    judge(trust, claim, GL_STATUS_OK);
+    claim.certified = false;
+    judge(trust, claim, GL_STATUS_OK);
+    claim = claim_of(2, "web2");
+    claim.certified = true;
+    struct gl_trust_entry *entry = judge(trust, claim, GL_STATUS_OK);
+    struct gl_why why;
+    ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_OK);
+    judge(trust, claim, GL_STATUS_REVOKED);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(names_are_unique_and_stay_with_their_key)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    gl_trust_reserve(trust, (const char *const[]){"db", NULL});
+    ck_assert_str_eq(judge(trust, claim_of(1, "web"), GL_STATUS_OK)->name, "web");
+    ck_assert_str_eq(judge(trust, claim_of(2, "web"), GL_STATUS_OK)->name, "web-2");
+    ck_assert_str_eq(judge(trust, claim_of(3, "WEB"), GL_STATUS_OK)->name, "WEB-3");
+    ck_assert_str_eq(judge(trust, claim_of(4, "db"), GL_STATUS_OK)->name, "db-2");
+    ck_assert_str_eq(judge(trust, claim_of(5, "../../x y\033[2J"), GL_STATUS_OK)->name, "x-y-2J");
+    ck_assert_str_eq(judge(trust, claim_of(6, ""), GL_STATUS_OK)->name, "guest");
+    ck_assert_str_eq(judge(trust, claim_of(7, "c"), GL_STATUS_OK)->name, "guest-c");
+    ck_assert_str_eq(judge(trust, claim_of(1, "other"), GL_STATUS_OK)->name, "web");
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(an_id_cannot_be_taken_as_a_name)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *one = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    struct gl_trust_entry *two = judge(trust, claim_of(2, one->id), GL_STATUS_OK);
+    struct gl_why why;
+    ck_assert_str_ne(two->name, one->id);
+    ck_assert_ptr_eq(gl_trust_find(trust, one->id), one);
+    ck_assert_int_eq(gl_trust_rename(trust, two, one->id, &why), GL_STATUS_INVALID);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(fixed_name_pins_one_key)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    gl_trust_reserve(trust, (const char *const[]){"web1", NULL});
+    struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    ck_assert_str_eq(entry->name, "web1");
+    ck_assert_ptr_eq(judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH), entry);
+    ck_assert_int_eq(gl_trust_shown(entry), GL__TRUST_STATE__TRUST_STATE_MISMATCH);
+    ck_assert_uint_eq(trust->count, 1);
+    judge_fixed(trust, 1, "web1", GL_STATUS_OK); /* the pinned one is let in all the time */
+
+    struct gl_why why;
+    ck_assert_int_eq(gl_trust_flush(trust, &why), 0);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_FIRST_USE);
+    do_accept(trust, "web1", GL_STATUS_OK, true);
+    judge_fixed(trust, 2, "web1", GL_STATUS_OK);
+    entry = judge_fixed(trust, 1, "web1", GL_STATUS_KEY_MISMATCH);
+    ck_assert_mem_eq(entry->key, key(2), GL_KEY_SIZE);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(an_offer_can_be_dismissed_or_taken_by_fingerprint)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    char offered[GL_FINGERPRINT_SIZE];
+    struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
+    do_accept(trust, entry->fingerprint, GL_STATUS_OK, false);
+    ck_assert_int_eq(gl_trust_shown(entry), GL__TRUST_STATE__TRUST_STATE_ACCEPTED);
+    ck_assert_mem_eq(entry->key, key(1), GL_KEY_SIZE);
+    judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
+    gl_key_fingerprint(key(2), offered);
+    offered[16] = '\0';
+    do_accept(trust, offered, GL_STATUS_OK, true);
+    ck_assert_mem_eq(entry->key, key(2), GL_KEY_SIZE);
+    ck_assert_str_eq(entry->id, offered);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* Whoever comes second must not be able to slip in between the look and the accept. */
+START_TEST(two_pending_keys_are_not_accepted_by_name)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_PENDING);
+    judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
+    do_accept(trust, "web1", GL_STATUS_PRECONDITION, false);
+    judge_fixed(trust, 1, "web1", GL_STATUS_PENDING);
+    do_accept(trust, entry->id, GL_STATUS_OK, false);
+    judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(configuration_wins_over_proposals)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *squatter = judge(trust, claim_of(1, "web1"), GL_STATUS_OK);
+    gl_trust_reserve(trust, (const char *const[]){"web1", "web2", NULL});
+    struct gl_trust_entry *fixed = judge_fixed(trust, 2, "web1", GL_STATUS_OK);
+    ck_assert_str_eq(fixed->name, "web1");
+    ck_assert_str_eq(squatter->name, "web1-2");
+    /* A guest that was known by its own name comes by a named listener. */
+    judge_fixed(trust, 1, "web2", GL_STATUS_OK);
+    ck_assert_str_eq(squatter->name, "web2");
+    /* The pinned key of one named place at another one: a copied image. */
+    judge_fixed(trust, 1, "web1", GL_STATUS_KEY_MISMATCH);
+    gl_trust_reserve(trust, (const char *const[]){"web1", "web2", "web3", NULL});
+    judge_fixed(trust, 1, "web3", GL_STATUS_DUPLICATE_KEY);
+    /* The configuration calls it otherwise now. */
+    gl_trust_reserve(trust, (const char *const[]){"web1", "web3", NULL});
+    judge_fixed(trust, 1, "web3", GL_STATUS_OK);
+    ck_assert_str_eq(squatter->name, "web3");
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(revoked_and_duplicate_keys_stay_out_until_accepted)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_why why;
+    struct gl_trust_entry *entry = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_OK);
+    judge(trust, claim_of(1, "web"), GL_STATUS_REVOKED);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_FIRST_USE);
+    judge(trust, claim_of(1, "web"), GL_STATUS_REVOKED);
+    do_accept(trust, "web", GL_STATUS_OK, false);
+    entry = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    gl_trust_mark_duplicate(trust, entry, "vsock:4:601");
+    judge(trust, claim_of(1, "web"), GL_STATUS_DUPLICATE_KEY);
+    do_accept(trust, "web", GL_STATUS_OK, false);
+    judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(the_copys_new_key_settles_a_duplicate)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *old = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    gl_trust_mark_duplicate(trust, old, "vsock:4:601");
+    struct gl_trust_claim claim = claim_of(2, "web");
+    claim.old_key = key(1);
+    struct gl_trust_entry *copy = judge(trust, claim, GL_STATUS_OK);
+    ck_assert_ptr_ne(copy, old);
+    ck_assert_str_eq(copy->name, "web-2"); /* no right of the old one */
+    judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    struct gl_why why;
+    gl_trust_revoke(trust, old, &why); /* what an administrator decided is not undone by it */
+    judge(trust, claim, GL_STATUS_OK);
+    judge(trust, claim_of(1, "web"), GL_STATUS_REVOKED);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(one_place_cannot_bring_keys_without_end)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    for (unsigned n = 0; n < 8; n++)
+        judge(trust, claim_of(n, "web"), GL_STATUS_OK);
+    judge(trust, claim_of(8, "web"), GL_STATUS_LIMIT);
+    ck_assert_uint_eq(trust->count, 8);
+    struct gl_trust_claim elsewhere = claim_of(9, "db");
+    elsewhere.place = "vsock:4";
+    judge(trust, elsewhere, GL_STATUS_OK);
+    judge(trust, claim_of(0, "web"), GL_STATUS_OK);
+    struct gl_trust_claim later = claim_of(8, "web");
+    later.now_s += GL_TRUST_QUOTA_PERIOD;
+    judge(trust, later, GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(pending_keys_are_bounded_and_the_oldest_of_the_place_goes)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    for (unsigned n = 0; n < 20; n++) {
+        struct gl_trust_claim claim = claim_of(n, "web");
+        claim.now_s += n;
+        judge(trust, claim, GL_STATUS_PENDING);
+    }
+    ck_assert_uint_eq(trust->count, 8);
+    ck_assert_ptr_null(gl_trust_find_key(trust, key(11)));
+    ck_assert_ptr_nonnull(gl_trust_find_key(trust, key(12)));
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(rename_and_forget)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_why why;
+    gl_trust_reserve(trust, (const char *const[]){"web1", NULL});
+    struct gl_trust_entry *fixed = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    struct gl_trust_entry *entry = judge(trust, claim_of(2, "db"), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_rename(trust, entry, "WEB1", &why), GL_STATUS_EXISTS);
+    ck_assert_int_eq(gl_trust_rename(trust, entry, "-x", &why), GL_STATUS_INVALID);
+    ck_assert_int_eq(gl_trust_rename(trust, entry, "store", &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_rename(trust, entry, "STORE", &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_rename(trust, fixed, "web9", &why), GL_STATUS_PRECONDITION);
+    ck_assert_int_eq(gl_trust_forget(trust, entry, &why), GL_STATUS_OK);
+    ck_assert_ptr_null(gl_trust_find(trust, "STORE"));
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_FIRST_USE);
+    ck_assert_uint_eq(trust->count, 1);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(a_failed_write_changes_nothing)
+{
+    if (geteuid() == 0)
+        return; /* root writes anywhere: see the directory in its place below */
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *entry = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    struct gl_why why;
+    chmod(directory, 0500);
+    judge(trust, claim_of(2, "db"), GL_STATUS_INTERNAL);
+    ck_assert_uint_eq(trust->count, 1);
+    ck_assert_int_eq(gl_trust_rename(trust, entry, "other", &why), GL_STATUS_INTERNAL);
+    ck_assert_str_eq(entry->name, "web");
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* The same for root, whom no mode stops: a directory is where the temporary file would be. */
+START_TEST(a_blocked_write_changes_nothing)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
+    char blocker[128];
+    struct gl_why why;
+    snprintf(blocker, sizeof blocker, "%s.new", path);
+    ck_assert_int_eq(mkdir(blocker, 0700), 0);
+    judge(trust, claim_of(3, "db"), GL_STATUS_INTERNAL);
+    do_accept(trust, "web1", GL_STATUS_INTERNAL, false);
+    ck_assert_mem_eq(entry->key, key(1), GL_KEY_SIZE);
+    ck_assert(entry->has_offered);
+    ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_INTERNAL);
+    judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_forget(trust, entry, &why), GL_STATUS_INTERNAL);
+    ck_assert_uint_eq(trust->count, 1);
+    rmdir(blocker);
+    gl_trust_free(trust);
+}
+END_TEST
+
+static void write_store(const char *text)
+{
+    FILE *out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+#define KEY1 "0100000000000000000000000000000000000000000000000000000000000000"
+#define KEY2 "0200000000000000000000000000000000000000000000000000000000000000"
+#define GUEST(name, k, more)                                                                       \
+    "{\"name\":\"" name "\",\"fixed\":false,\"key\":\"" k "\",\"trust\":\"accepted\"" more "}"
+#define STORE(guests) "{\"schema\":1,\"guests\":[" guests "]}"
+
+START_TEST(a_damaged_store_is_refused_whole)
+{
+    static const char *const wrong[] = {
+        "",
+        "{",
+        "[]",
+        "{\"guests\":[]}",
+        "{\"schema\":2,\"guests\":[]}",
+        "{\"schema\":1}",
+        "{\"schema\":1,\"schema\":1,\"guests\":[]}",
+        STORE("1"),
+        STORE("{}"),
+        STORE(GUEST("web", "01", "")),
+        STORE(GUEST("web", KEY1, ",\"first_seen\":-1")),
+        STORE(GUEST("web", KEY1, ",\"last_seen\":\"x\"")),
+        STORE(GUEST("web", KEY1, ",\"offered\":\"zz\"")),
+        STORE(GUEST("web", KEY1, ",\"place\":7")),
+        STORE(GUEST("a b", KEY1, "")),
+        STORE(GUEST("web", KEY1, "") "," GUEST("web", KEY2, "")),
+        STORE(GUEST("web", KEY1, "") "," GUEST("db", KEY1, "")),
+        STORE("{\"name\":\"web\",\"fixed\":false,\"key\":\"" KEY1 "\",\"trust\":\"maybe\"}"),
+        STORE("{\"name\":\"web\",\"key\":\"" KEY1 "\",\"trust\":\"accepted\"}"),
+    };
+    for (size_t i = 0; i < GL_ARRAY_SIZE(wrong); i++) {
+        struct gl_trust *trust = NULL;
+        struct gl_why why = {""};
+        write_store(wrong[i]);
+        ck_assert_msg(gl_trust_open(path, GL_TRUST_FIRST_USE, &trust, &why) == UV_EINVAL, "%s",
+                      wrong[i]);
+        ck_assert_ptr_null(trust);
+        ck_assert_msg(strstr(why.text, "guests.json"), "%s", why.text);
+    }
+    write_store(STORE(GUEST("web", KEY1, "") "," GUEST("db", KEY2, ",\"first_seen\":5")));
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    judge(trust, claim_of(1, ""), GL_STATUS_OK);
+    ck_assert_uint_eq(gl_trust_find(trust, "db")->first_seen, 5);
+    gl_trust_free(trust);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("trust");
+    TCase *tcase = tcase_create("trust");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, first_use_pins_and_remembers);
+    tcase_add_test(tcase, approve_waits_for_accept);
+    tcase_add_test(tcase, a_certificate_of_the_site_needs_no_approval);
+    tcase_add_test(tcase, names_are_unique_and_stay_with_their_key);
+    tcase_add_test(tcase, an_id_cannot_be_taken_as_a_name);
+    tcase_add_test(tcase, fixed_name_pins_one_key);
+    tcase_add_test(tcase, an_offer_can_be_dismissed_or_taken_by_fingerprint);
+    tcase_add_test(tcase, two_pending_keys_are_not_accepted_by_name);
+    tcase_add_test(tcase, configuration_wins_over_proposals);
+    tcase_add_test(tcase, revoked_and_duplicate_keys_stay_out_until_accepted);
+    tcase_add_test(tcase, the_copys_new_key_settles_a_duplicate);
+    tcase_add_test(tcase, one_place_cannot_bring_keys_without_end);
+    tcase_add_test(tcase, pending_keys_are_bounded_and_the_oldest_of_the_place_goes);
+    tcase_add_test(tcase, rename_and_forget);
+    tcase_add_test(tcase, a_failed_write_changes_nothing);
+    tcase_add_test(tcase, a_blocked_write_changes_nothing);
+    tcase_add_test(tcase, a_damaged_store_is_refused_whole);
+    suite_add_tcase(s, tcase);
+    return s;
+}
+
+GL_UNIT_MAIN(suite)
