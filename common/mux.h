@@ -2,13 +2,13 @@
 /*
  * A session: streams, credit, sequencing, replay (doc/PROTOCOL.md chapters 4 to 8).
  *
- * No I/O and no clock: the caller feeds received bytes and the time, and writes the bytes that it is
- * given. One thread. A session outlives its connections: gl_mux_detach() when one is lost,
+ * No I/O and no clock: the caller feeds received bytes and the time, and writes the bytes that it
+ * is given. One thread. A session outlives its connections: gl_mux_detach() when one is lost,
  * gl_mux_attach() when another has been proven to belong to the same session.
  *
  * Events are called from within the gl_mux_* and gl_stream_* calls that cause them, or from
- * gl_mux_receive/tick/written/end. A callback may call anything here but gl_mux_free(). Output that becomes possible is
- * announced by on_wake, once until the next gl_mux_output().
+ * gl_mux_receive/tick/written/end. A callback may call anything here but gl_mux_free(). Output that
+ * becomes possible is announced by on_wake, once until the next gl_mux_output().
  *
  * Times are nanoseconds of one monotonic clock. Errors are negative UV_E*.
  */
@@ -23,14 +23,14 @@
 #include "frame.h"
 #include "status.h"
 
-#define GL_ID_SIZE 16u                     /* session and instance ids, bytes */
-#define GL_WINDOW_INITIAL (256u * 1024)    /* charge */
-#define GL_WINDOW_MAX (4u * 1024 * 1024)   /* charge, per stream */
-#define GL_CHARGE_MIN 16u                  /* of one MESSAGE or DATA frame */
-#define GL_REPLAY_MAX (4u * 1024 * 1024)   /* charge */
-#define GL_REPLAY_RESERVE (64u * 1024)     /* for EOF, CLOSE, RESET */
-#define GL_REPLAY_FRAME_CHARGE 64u         /* added to a frame's payload */
-#define GL_STREAM_QUEUE (256u * 1024)      /* producers stop at this, bytes */
+#define GL_ID_SIZE             16u                /* session and instance ids, bytes */
+#define GL_WINDOW_INITIAL      (256u * 1024)      /* charge */
+#define GL_WINDOW_MAX          (4u * 1024 * 1024) /* charge, per stream */
+#define GL_CHARGE_MIN          16u                /* of one MESSAGE or DATA frame */
+#define GL_REPLAY_MAX          (4u * 1024 * 1024) /* charge */
+#define GL_REPLAY_RESERVE      (64u * 1024)       /* for EOF, CLOSE, RESET */
+#define GL_REPLAY_FRAME_CHARGE 64u                /* added to a frame's payload */
+#define GL_STREAM_QUEUE        (256u * 1024)      /* producers stop at this, bytes */
 
 struct gl_mux;
 struct gl_stream;
@@ -62,8 +62,8 @@ struct gl_resume_record {
 /* What on_* get; all may be NULL. `ctx` is gl_mux_config.ctx. */
 struct gl_mux_events {
     /*
-     * The peer opened a stream. `open` is the whole payload of OPEN, owned by the callee (unref it).
-     * The callee calls gl_stream_bind() now, or resets the stream.
+     * The peer opened a stream. `open` is the whole payload of OPEN, owned by the callee (unref
+     * it). The callee calls gl_stream_bind() now, or resets the stream.
      */
     void (*on_open)(void *ctx, struct gl_stream *stream, struct gl_slice open);
     /* The peer said GOODBYE. The caller of the mux ends the session. */
@@ -81,9 +81,9 @@ struct gl_stream_events {
     void (*on_eof)(void *ctx, struct gl_stream *stream);
     /*
      * The stream is finished: CLOSE or RESET came, or the session ended. Exactly once, and last.
-     * `text` is valid UTF-8, may be empty, is valid during the call. Not called after release, nor for an
-     * end that this side caused by gl_stream_reset(); for gl_stream_close() it is called when CLOSE
-     * has been handed to a transport (with the status that was sent).
+     * `text` is valid UTF-8, may be empty, is valid during the call. Not called after release, nor
+     * for an end that this side caused by gl_stream_reset(); for gl_stream_close() it is called
+     * when CLOSE has been handed to a transport (with the status that was sent).
      */
     void (*on_end)(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text);
     /* Queued items left the stream's queue; `credit` is the sum of what they were queued with. */
@@ -101,7 +101,8 @@ struct gl_mux_config {
     uint32_t peer_streams_max;    /* our streams_max: a further OPEN gets RESET(LIMIT) */
     size_t window_growth_max;     /* sum of all windows' growth over the initial one, charge */
     bool resumable;               /* false on local sockets: no ACK, no replay, no hash */
-    uint64_t ping_after_ns, dead_after_ns, ack_delay_ns; /* 0: the protocol's defaults (5 s, 15 s, 50 ms) */
+    uint64_t ping_after_ns, dead_after_ns,
+        ack_delay_ns; /* 0: the protocol's defaults (5 s, 15 s, 50 ms) */
     const struct gl_mux_events *events;
     void *ctx;
 };
@@ -114,14 +115,16 @@ void gl_mux_free(struct gl_mux *mux);
 /* ------------------------------------------------------------------ bytes in and out */
 
 /*
- * Takes whole frames from data[0, len), which lies in `block` (slices of large payloads refer to it, small ones are
- * copied). *ret_used is how much was used: the caller keeps the rest, appends what comes next and calls again.
- * Returns 0, or UV_EPROTO: the peer broke the protocol; gl_mux_error() says how; the link must be closed and the session
- * ended. Also UV_ECONNABORTED after the session ended.
+ * Takes whole frames from data[0, len), which lies in `block` (slices of large payloads refer to
+ * it, small ones are copied). *ret_used is how much was used: the caller keeps the rest, appends
+ * what comes next and calls again. Returns 0, or UV_EPROTO: the peer broke the protocol;
+ * gl_mux_error() says how; the link must be closed and the session ended. Also UV_ECONNABORTED
+ * after the session ended.
  */
 int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, const uint8_t *data,
                    size_t len, size_t *ret_used);
-/* How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER if unknown. */
+/* How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER
+ * if unknown. */
 size_t gl_mux_frame_size(const uint8_t *data, size_t len);
 
 struct gl_iov {
@@ -129,26 +132,30 @@ struct gl_iov {
     size_t len;
 };
 /*
- * Up to `n` pieces and about `max` bytes to be written in order; the bytes stay valid until gl_mux_written() has covered them,
- * or gl_mux_detach(). Returns how many pieces were filled in (0: nothing to do). Frames are picked here: control, replay,
- * interactive streams, bulk streams in turn. Asking again without gl_mux_written() gives the same pieces, perhaps more.
+ * Up to `n` pieces and about `max` bytes to be written in order; the bytes stay valid until
+ * gl_mux_written() has covered them, or gl_mux_detach(). Returns how many pieces were filled in (0:
+ * nothing to do). Frames are picked here: control, replay, interactive streams, bulk streams in
+ * turn. Asking again without gl_mux_written() gives the same pieces, perhaps more.
  */
 size_t gl_mux_output(struct gl_mux *mux, uint64_t now, struct gl_iov *iov, size_t n, size_t max);
 void gl_mux_written(struct gl_mux *mux, uint64_t now, size_t bytes);
 
 /* When gl_mux_tick() wants to be called next; UINT64_MAX: never. */
 uint64_t gl_mux_deadline(const struct gl_mux *mux);
-/* Acknowledges, pings. Returns 0, or UV_ETIMEDOUT: the peer is silent, the link must be given up (and may be resumed). */
+/* Acknowledges, pings. Returns 0, or UV_ETIMEDOUT: the peer is silent, the link must be given up
+ * (and may be resumed). */
 int gl_mux_tick(struct gl_mux *mux, uint64_t now);
 
 /* ------------------------------------------------------------------ resume */
 
-/* The connection is lost: what was handed out and not written is forgotten, nothing is lost. Streams go on queueing. */
+/* The connection is lost: what was handed out and not written is forgotten, nothing is lost.
+ * Streams go on queueing. */
 void gl_mux_detach(struct gl_mux *mux);
 bool gl_mux_is_attached(const struct gl_mux *mux);
 /* Our record as of now. Call only when no more bytes of an old connection will be fed. */
 void gl_mux_record(const struct gl_mux *mux, struct gl_resume_record *ret_record);
-/* Would attaching to the peer with this record be right? All of PROTOCOL's checks but the key and the generation. */
+/* Would attaching to the peer with this record be right? All of PROTOCOL's checks but the key and
+ * the generation. */
 enum gl_resume_reason gl_mux_check(const struct gl_mux *mux, const struct gl_resume_record *peer,
                                    uint32_t payload_max);
 /* The record was checked and both sides agreed: replay begins. `epoch` is the new one. */
@@ -162,8 +169,8 @@ uint64_t gl_mux_epoch(const struct gl_mux *mux);
 /* Sends GOODBYE (link-local). The caller closes after the peer's, or after a time. */
 void gl_mux_goodbye(struct gl_mux *mux, enum gl_status status, const char *text);
 /*
- * Ends the session: every stream gets on_end, with NOT_STARTED if its OPEN was never handed to a transport, else with
- * `status` (LOST usually). No further output.
+ * Ends the session: every stream gets on_end, with NOT_STARTED if its OPEN was never handed to a
+ * transport, else with `status` (LOST usually). No further output.
  */
 void gl_mux_end(struct gl_mux *mux, enum gl_status status, const char *text);
 bool gl_mux_has_ended(const struct gl_mux *mux);
@@ -172,22 +179,24 @@ const char *gl_mux_error(const struct gl_mux *mux);
 
 struct gl_mux_stats {
     uint64_t tx_frames, rx_frames, tx_bytes, rx_bytes; /* sequenced frames; bytes with headers */
-    uint64_t rx_dropped;       /* frames for finished streams */
+    uint64_t rx_dropped;                               /* frames for finished streams */
     uint64_t resumes;
-    uint64_t rtt_ns;           /* smoothed, of PING; 0: not known */
-    uint32_t streams;          /* not yet released or finished */
-    size_t replay;             /* charge kept */
-    size_t queued;             /* bytes in all send queues */
+    uint64_t rtt_ns;  /* smoothed, of PING; 0: not known */
+    uint32_t streams; /* not yet released or finished */
+    size_t replay;    /* charge kept */
+    size_t queued;    /* bytes in all send queues */
 };
 void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats);
 /* Sends a PING now. on_pong of the caller is called with the round trip, once. */
-void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, uint64_t rtt_ns), void *ctx);
+void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, uint64_t rtt_ns),
+                 void *ctx);
 
 /* ------------------------------------------------------------------ streams */
 
 /*
  * Opens a stream; takes `open` (its reference) in any case. flags: GL_FLAG_INTERACTIVE.
- * UV_EAGAIN: streams_max of the peer reached. UV_EMSGSIZE: over GL_MESSAGE_MAX. UV_ECONNABORTED: session ended.
+ * UV_EAGAIN: streams_max of the peer reached. UV_EMSGSIZE: over GL_MESSAGE_MAX. UV_ECONNABORTED:
+ * session ended.
  */
 int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
                    const struct gl_stream_events *events, void *ctx, struct gl_stream **ret_stream);
@@ -199,9 +208,10 @@ uint32_t gl_stream_id(const struct gl_stream *stream);
 bool gl_stream_is_interactive(const struct gl_stream *stream);
 
 /*
- * Queue a message or data; both take the reference in any case. `credit` comes back through on_sent when the whole item was handed out
- * (data is cut into frames as cap and credit allow). UV_EPIPE: this direction or the stream has ended. UV_EMSGSIZE: message over
- * GL_MESSAGE_MAX. Producers watch gl_stream_queued() and stop at GL_STREAM_QUEUE until on_sent; nothing is refused for it.
+ * Queue a message or data; both take the reference in any case. `credit` comes back through on_sent
+ * when the whole item was handed out (data is cut into frames as cap and credit allow). UV_EPIPE:
+ * this direction or the stream has ended. UV_EMSGSIZE: message over GL_MESSAGE_MAX. Producers watch
+ * gl_stream_queued() and stop at GL_STREAM_QUEUE until on_sent; nothing is refused for it.
  */
 int gl_stream_send_message(struct gl_stream *stream, struct gl_slice message, size_t credit);
 int gl_stream_send_data(struct gl_stream *stream, uint8_t channel, struct gl_slice data,
@@ -209,7 +219,8 @@ int gl_stream_send_data(struct gl_stream *stream, uint8_t channel, struct gl_sli
 int gl_stream_send_eof(struct gl_stream *stream);
 size_t gl_stream_queued(const struct gl_stream *stream); /* bytes not yet handed out */
 
-/* The consumer has used up `charge` (as told by on_message, on_data): the peer may send as much again. */
+/* The consumer has used up `charge` (as told by on_message, on_data): the peer may send as much
+ * again. */
 void gl_stream_consume(struct gl_stream *stream, size_t charge);
 
 /* Responder: the final status, after all that is queued. `text` is cut at GL_STATUS_TEXT_MAX. */
@@ -217,8 +228,9 @@ int gl_stream_close(struct gl_stream *stream, enum gl_status status, const char 
 /* Either side: at once; drops what is queued; no event follows. Fine on a finished stream. */
 void gl_stream_reset(struct gl_stream *stream, enum gl_status status, const char *text);
 /*
- * The owner is done with the stream and forgets the pointer; no event follows. A stream that has not finished is reset with
- * CANCELLED (a close that is queued is still sent). Until then a stream that the peer opened counts against peer_streams_max.
+ * The owner is done with the stream and forgets the pointer; no event follows. A stream that has
+ * not finished is reset with CANCELLED (a close that is queued is still sent). Until then a stream
+ * that the peer opened counts against peer_streams_max.
  */
 void gl_stream_release(struct gl_stream *stream);
 
