@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the integration tests; tests/lib/world.py has what they give."""
+import contextlib
+
+import pytest
+
+from cutproxy import CutProxy
+from world import WORLDS, World, opened
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """The logs of all worlds go with a test that failed."""
+    del item, call
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for number, world in enumerate(WORLDS, 1):
+            report.sections.append((f"logs of world {number}", world.logs()))
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """A world, started, that several tests use and none may break. Its guest is called g."""
+    with opened(World()) as own:
+        yield own.start()
+
+
+@pytest.fixture
+def world():
+    """A world of the test's own, started."""
+    with opened(World()) as own:
+        yield own.start()
+
+
+@pytest.fixture
+def make_world():
+    """A function that makes worlds that are not started, with World's parameters."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(opened(World(**options)))
+
+
+@pytest.fixture
+def cut_world():
+    """A world whose agent dials through a CutProxy (world.proxy); started."""
+    own = World()
+    own.connect = own.dir + "/proxy.sock"
+    with CutProxy(own.connect, own.guests) as own.proxy, opened(own):
+        yield own.start()
