@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.start: a program with its input, output, signals and end (guestlink.proto, service "exec").
+ * How a program is run and ended is exec-process.h's; here it is tied to a call: backpressure both
+ * ways, the time limit, the policy's word on what was found.
+ */
+#include "exec-process.h"
+#include "mem.h"
+#include "message.h"
+#include "mux.h"
+#include "service.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A program takes two processes and some descriptors of the agent. */
+#define JOBS_MAX 512u
+
+struct job {
+    struct gl_call *call;
+    struct gl_exec_process *process;
+    uv_timer_t timeout;
+    bool timed_out, stalled;
+    struct gl_exec_result result; /* its text is copied */
+};
+
+static unsigned jobs;
+
+/* ------------------------------------------------------------------ the end */
+
+static void send_result(struct job *job)
+{
+    const struct gl_exec_result *result = &job->result;
+    if (result->status != GL_STATUS_OK) {
+        gl_call_finish(job->call, result->status, "%s", result->text);
+        return;
+    }
+    Gl__ExecExit message = GL__EXEC_EXIT__INIT;
+    message.code = result->code;
+    message.signal = result->signal;
+    message.timed_out = job->timed_out;
+    message.signal_name = (char *)(uintptr_t)result->signal_name;
+    gl_call_reply(job->call, &message);
+    gl_call_finish(job->call, GL_STATUS_OK, NULL);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct job *job = handle->data;
+    jobs--;
+    send_result(job);
+    gl_free((char *)(uintptr_t)job->result.text);
+    gl_free((char *)(uintptr_t)job->result.signal_name);
+    gl_free(job);
+}
+
+static void on_end(void *ctx, const struct gl_exec_result *result)
+{
+    struct job *job = ctx;
+    job->process = NULL;
+    job->result = *result;
+    job->result.text = gl_strdup(result->text);
+    job->result.signal_name = gl_strdup(result->signal_name);
+    uv_close((uv_handle_t *)&job->timeout, on_timer_closed);
+}
+
+/* ------------------------------------------------------------------ what the program does */
+
+static enum gl_status on_resolved(void *ctx, const struct gl_exec_target *target,
+                                  const char **ret_text)
+{
+    struct job *job = ctx;
+    struct gl_policy_question question = {.program = target->program, .user = target->user};
+    return gl_agent_permit(job->call, &question, ret_text);
+}
+
+static void on_started(void *ctx, uint64_t pid)
+{
+    struct job *job = ctx;
+    Gl__ExecStarted message = GL__EXEC_STARTED__INIT;
+    message.pid = pid;
+    gl_call_reply(job->call, &message);
+}
+
+static void on_output(void *ctx, uint8_t channel, struct gl_slice data)
+{
+    struct job *job = ctx;
+    gl_call_send_data(job->call, channel, data);
+    if (gl_call_queued(job->call) < GL_STREAM_QUEUE)
+        return;
+    job->stalled = true;
+    gl_exec_process_pause(job->process, true);
+}
+
+static void on_input_used(void *ctx, size_t charge)
+{
+    struct job *job = ctx;
+    gl_call_consume(job->call, charge);
+}
+
+static const struct gl_exec_events process_events = {
+    .on_resolved = on_resolved,
+    .on_started = on_started,
+    .on_output = on_output,
+    .on_input_used = on_input_used,
+    .on_end = on_end,
+};
+
+static void on_timeout(uv_timer_t *timer)
+{
+    struct job *job = timer->data;
+    if (!job->process)
+        return;
+    job->timed_out = true;
+    gl_exec_process_terminate(job->process, false);
+}
+
+/* ------------------------------------------------------------------ what the caller does */
+
+static void call_data(void *ctx, struct gl_call *call, uint8_t channel, struct gl_slice data,
+                      size_t charge)
+{
+    struct job *job = ctx;
+    (void)channel; /* there is one input */
+    if (job->process) {
+        gl_exec_process_write(job->process, data, charge);
+        return;
+    }
+    gl_slice_unref(&data);
+    gl_call_consume(call, charge);
+}
+
+static void call_eof(void *ctx, struct gl_call *call)
+{
+    struct job *job = ctx;
+    (void)call;
+    if (job->process)
+        gl_exec_process_write_end(job->process);
+}
+
+/* What is out of range is not for this version: it is left out, the program goes on. */
+static void call_message(void *ctx, struct gl_call *call, struct gl_slice message, size_t charge)
+{
+    struct job *job = ctx;
+    ProtobufCMessage *decoded;
+    int err =
+        gl_message_unpack(&gl__exec_input__descriptor, message.data, message.len, &decoded, NULL);
+    gl_slice_unref(&message);
+    gl_call_consume(call, charge);
+    if (err)
+        return;
+    const Gl__ExecInput *input = (const Gl__ExecInput *)decoded;
+    if (job->process && input->signal)
+        (void)gl_exec_process_signal(job->process, (int)input->signal);
+    if (job->process && input->columns)
+        (void)gl_exec_process_resize(job->process, input->columns, input->rows);
+    gl_message_free(decoded);
+}
+
+static void call_sent(void *ctx, struct gl_call *call, size_t credit)
+{
+    struct job *job = ctx;
+    (void)credit;
+    if (!job->stalled || gl_call_queued(call) > GL_STREAM_QUEUE / 2)
+        return;
+    job->stalled = false;
+    if (job->process)
+        gl_exec_process_pause(job->process, false);
+}
+
+static void call_cancel(void *ctx, struct gl_call *call, enum gl_status status)
+{
+    struct job *job = ctx;
+    (void)call;
+    (void)status;
+    if (job->process)
+        gl_exec_process_terminate(job->process, true);
+}
+
+static const struct gl_call_events call_events = {
+    .on_message = call_message,
+    .on_data = call_data,
+    .on_eof = call_eof,
+    .on_sent = call_sent,
+    .on_cancel = call_cancel,
+};
+
+/* ------------------------------------------------------------------ the start */
+
+static void free_strings(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        gl_free(list[i]);
+    gl_free(list);
+}
+
+/* NULL if one holds a NUL byte. */
+static char **copy_strings(const ProtobufCBinaryData *items, size_t count)
+{
+    char **list = GL_NEW0_ARRAY(char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = gl_message_cstring(items[i]);
+        if (!list[i]) {
+            free_strings(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+/* What is wrong with the request, or NULL. */
+static const char *check(const Gl__ExecStart *start)
+{
+    if (start->login_shell && start->n_argv > 0)
+        return "a login shell takes no arguments";
+    if (!start->login_shell && start->n_argv == 0)
+        return "no program";
+    if (start->columns > 65535 || start->rows > 65535)
+        return "no such size of a terminal";
+    for (size_t i = 0; i < start->n_env; i++) {
+        const ProtobufCBinaryData *pair = &start->env[i];
+        const uint8_t *equals = pair->len ? memchr(pair->data, '=', pair->len) : NULL;
+        if (!equals || equals == pair->data)
+            return "an environment variable is not NAME=VALUE";
+    }
+    return NULL;
+}
+
+static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *start,
+                         const char **ret_why)
+{
+    int err = UV_EINVAL;
+    char **argv = copy_strings(start->argv, start->n_argv);
+    char **env = copy_strings(start->env, start->n_env);
+    char *directory = gl_message_cstring(start->directory);
+    *ret_why = "NUL byte in an argument, a variable or the directory";
+    if (!argv || !env || !directory)
+        goto out;
+    struct gl_exec_spec spec = {
+        .argv = (const char *const *)argv,
+        .env = (const char *const *)env,
+        .directory = *directory ? directory : NULL,
+        .user = *start->user ? start->user : NULL,
+        .login_shell = start->login_shell,
+        .terminal = start->terminal,
+        .columns = start->columns,
+        .rows = start->rows,
+        .term = *start->term ? start->term : NULL,
+        .stdin_open = start->stdin_open,
+    };
+    err = gl_exec_process_start(loop, &spec, &process_events, job, &job->process);
+    *ret_why = err ? uv_strerror(err) : NULL;
+out:
+    free_strings(argv);
+    free_strings(env);
+    gl_free(directory);
+    return err;
+}
+
+static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
+{
+    const Gl__ExecStart *start = (const Gl__ExecStart *)request;
+    uv_loop_t *loop = gl_agent_loop(gl_agent_of(call));
+    const char *why = check(start);
+    if (why)
+        return gl_call_finish(call, GL_STATUS_INVALID, "%s", why);
+    if (jobs >= JOBS_MAX)
+        return gl_call_finish(call, GL_STATUS_LIMIT, "%u programs are running", jobs);
+    struct job *job = GL_NEW0(struct job);
+    job->call = call;
+    int err = start_process(job, loop, start, &why);
+    if (err) {
+        gl_free(job);
+        enum gl_status status = err == UV_EINVAL ? GL_STATUS_INVALID : gl_status_from_errno(err);
+        return gl_call_finish(call, status, "cannot start a program: %s", why);
+    }
+    jobs++;
+    uv_timer_init(loop, &job->timeout);
+    job->timeout.data = job;
+    if (start->timeout_ms)
+        uv_timer_start(&job->timeout, on_timeout, start->timeout_ms, 0);
+    gl_call_handle(call, &call_events, job);
+}
+
+static const struct gl_method methods[] = {
+    {
+        .name = "start",
+        .request = &gl__exec_start__descriptor,
+        .request_max = GL_MESSAGE_MAX,
+        .asks = true,
+        .start = exec_start,
+    },
+    {.name = NULL},
+};
+
+const struct gl_service gl_service_exec = {
+    .name = "exec",
+    .version = 1,
+    .group = "run",
+    .methods = methods,
+};
