@@ -50,10 +50,10 @@ void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, ui
                  void *ctx)
 {
     gl_mux_set_now(mux, now);
-    if (mux->ended)
-        on_pong(ctx, UINT64_MAX);
-    else
+    if (!mux->ended)
         queue_ping(mux, on_pong, ctx);
+    else if (on_pong)
+        on_pong(ctx, UINT64_MAX);
 }
 
 void gl_pulse_start(struct gl_mux *mux)

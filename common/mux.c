@@ -326,5 +326,6 @@ void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats)
         .streams = mux->live_count,
         .replay = mux->replay.charge,
         .queued = mux->queued,
+        .growth = mux->growth,
     };
 }

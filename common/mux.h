@@ -6,9 +6,10 @@
  * is given. One thread. A session outlives its connections: gl_mux_detach() when one is lost,
  * gl_mux_attach() when another has been proven to belong to the same session.
  *
- * Events are called from within the gl_mux_* and gl_stream_* calls that cause them, or from
- * gl_mux_receive/tick/written/end. A callback may call anything here but gl_mux_free(). Output that
- * becomes possible is announced by on_wake, once until the next gl_mux_output().
+ * Events come from within gl_mux_receive(), output(), end() and free() (on_wake from any call). A
+ * callback may call anything here but gl_mux_free(). Output that becomes possible is announced by
+ * on_wake, once until the next gl_mux_output(); not for a mux that was just made, which has
+ * something to write, nor within gl_mux_output(), which is to be called until it gives nothing.
  *
  * Times are nanoseconds of one monotonic clock. Errors are negative UV_E*.
  */
@@ -63,10 +64,11 @@ struct gl_resume_record {
 struct gl_mux_events {
     /*
      * The peer opened a stream. `open` is the whole payload of OPEN, owned by the callee (unref
-     * it). The callee calls gl_stream_bind() now, or resets the stream.
+     * it). The callee calls gl_stream_bind() now and owns the stream. If it does not, it may close
+     * or reset it now and forgets it; what it left open is reset.
      */
     void (*on_open)(void *ctx, struct gl_stream *stream, struct gl_slice open);
-    /* The peer said GOODBYE. The caller of the mux ends the session. */
+    /* The peer said GOODBYE; an answer is queued. The caller of the mux ends the session. */
     void (*on_goodbye)(void *ctx, enum gl_status status, const char *text);
     /* gl_mux_output() has something to write, or gl_mux_deadline() came nearer. */
     void (*on_wake)(void *ctx);
@@ -101,15 +103,19 @@ struct gl_mux_config {
     uint32_t peer_streams_max;    /* our streams_max: a further OPEN gets RESET(LIMIT) */
     size_t window_growth_max;     /* sum of all windows' growth over the initial one, charge */
     bool resumable;               /* false on local sockets: no ACK, no replay, no hash */
-    uint64_t ping_after_ns, dead_after_ns,
-        ack_delay_ns; /* 0: the protocol's defaults (5 s, 15 s, 50 ms) */
+    /* 0: the protocol's defaults, 5 s, 15 s, 50 ms */
+    uint64_t ping_after_ns, dead_after_ns, ack_delay_ns;
     const struct gl_mux_events *events;
     void *ctx;
 };
 
 /* A fresh session, attached at `now`. */
 struct gl_mux *gl_mux_new(const struct gl_mux_config *config, uint64_t now);
-/* Ends the session first (gl_mux_end LOST) if that was not done. Not from a callback. */
+/*
+ * Ends the session first (gl_mux_end LOST) if that was not done. Not from a callback. Streams whose
+ * owner has not released them keep a little memory until that is done: no pointer of an owner
+ * dangles.
+ */
 void gl_mux_free(struct gl_mux *mux);
 
 /* ------------------------------------------------------------------ bytes in and out */
@@ -118,13 +124,17 @@ void gl_mux_free(struct gl_mux *mux);
  * Takes whole frames from data[0, len), which lies in `block` (slices of large payloads refer to
  * it, small ones are copied). *ret_used is how much was used: the caller keeps the rest, appends
  * what comes next and calls again. Returns 0, or UV_EPROTO: the peer broke the protocol;
- * gl_mux_error() says how; the link must be closed and the session ended. Also UV_ECONNABORTED
- * after the session ended.
+ * gl_mux_error() says how; the link must be closed and the session ended (gl_mux_goodbye() may
+ * still be put out). UV_ECONNABORTED after the session ended, UV_ENOTCONN while detached. If a
+ * callback detaches, what follows in data is not looked at.
  */
 int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, const uint8_t *data,
                    size_t len, size_t *ret_used);
-/* How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER
- * if unknown. */
+/*
+ * How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER
+ * if unknown, or if it is one that gl_mux_receive() refuses. Never above GL_FRAME_HEADER +
+ * GL_PAYLOAD_MAX_CAP.
+ */
 size_t gl_mux_frame_size(const uint8_t *data, size_t len);
 
 struct gl_iov {
@@ -142,23 +152,32 @@ void gl_mux_written(struct gl_mux *mux, uint64_t now, size_t bytes);
 
 /* When gl_mux_tick() wants to be called next; UINT64_MAX: never. */
 uint64_t gl_mux_deadline(const struct gl_mux *mux);
-/* Acknowledges, pings. Returns 0, or UV_ETIMEDOUT: the peer is silent, the link must be given up
- * (and may be resumed). */
+/*
+ * Acknowledges, pings. Returns 0, or UV_ETIMEDOUT: the peer is silent, the link must be given up
+ * (and may be resumed).
+ */
 int gl_mux_tick(struct gl_mux *mux, uint64_t now);
 
 /* ------------------------------------------------------------------ resume */
 
-/* The connection is lost: what was handed out and not written is forgotten, nothing is lost.
- * Streams go on queueing. */
+/*
+ * The connection is lost: what was handed out and not written is forgotten, nothing is lost.
+ * Streams go on queueing.
+ */
 void gl_mux_detach(struct gl_mux *mux);
 bool gl_mux_is_attached(const struct gl_mux *mux);
 /* Our record as of now. Call only when no more bytes of an old connection will be fed. */
 void gl_mux_record(const struct gl_mux *mux, struct gl_resume_record *ret_record);
-/* Would attaching to the peer with this record be right? All of PROTOCOL's checks but the key and
- * the generation. */
+/*
+ * Would attaching to the peer with this record be right? All of PROTOCOL's checks but the key and
+ * the generation.
+ */
 enum gl_resume_reason gl_mux_check(const struct gl_mux *mux, const struct gl_resume_record *peer,
                                    uint32_t payload_max);
-/* The record was checked and both sides agreed: replay begins. `epoch` is the new one. */
+/*
+ * The record was checked and both sides agreed: replay begins. `epoch` is the new one, which B
+ * chooses: always its own gl_mux_epoch() + 1, whatever A's is.
+ */
 void gl_mux_attach(struct gl_mux *mux, uint64_t now, const struct gl_resume_record *peer,
                    uint64_t epoch);
 /* A raises its epoch when it accepts, before it knows that B heard it: gl_mux_attach does it. */
@@ -166,11 +185,15 @@ uint64_t gl_mux_epoch(const struct gl_mux *mux);
 
 /* ------------------------------------------------------------------ end */
 
-/* Sends GOODBYE (link-local). The caller closes after the peer's, or after a time. */
+/*
+ * Sends GOODBYE (link-local), once: after it nothing is sent any more, and the session cannot be
+ * resumed. The caller closes after the peer's, or after a time. While detached: nothing is sent.
+ */
 void gl_mux_goodbye(struct gl_mux *mux, enum gl_status status, const char *text);
 /*
  * Ends the session: every stream gets on_end, with NOT_STARTED if its OPEN was never handed to a
- * transport, else with `status` (LOST usually). No further output.
+ * transport, else with `status` (LOST usually). No further output but the rest of what was handed
+ * out and a GOODBYE that was queued before.
  */
 void gl_mux_end(struct gl_mux *mux, enum gl_status status, const char *text);
 bool gl_mux_has_ended(const struct gl_mux *mux);
@@ -185,9 +208,13 @@ struct gl_mux_stats {
     uint32_t streams; /* not yet released or finished */
     size_t replay;    /* charge kept */
     size_t queued;    /* bytes in all send queues */
+    uint64_t growth;  /* charge: windows over their initial size */
 };
 void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats);
-/* Sends a PING now. on_pong of the caller is called with the round trip, once. */
+/*
+ * Sends a PING now. on_pong (may be NULL) is called exactly once: with the round trip, on a later
+ * connection if the present one is lost; with UINT64_MAX when the session ends before.
+ */
 void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, uint64_t rtt_ns),
                  void *ctx);
 
@@ -195,8 +222,8 @@ void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, ui
 
 /*
  * Opens a stream; takes `open` (its reference) in any case. flags: GL_FLAG_INTERACTIVE.
- * UV_EAGAIN: streams_max of the peer reached. UV_EMSGSIZE: over GL_MESSAGE_MAX. UV_ECONNABORTED:
- * session ended.
+ * UV_EAGAIN: streams_max of the peer reached, or it has refused many of late. UV_EMSGSIZE: over
+ * GL_MESSAGE_MAX. UV_ECONNABORTED: session ended.
  */
 int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
                    const struct gl_stream_events *events, void *ctx, struct gl_stream **ret_stream);
@@ -204,6 +231,7 @@ int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
 void gl_stream_bind(struct gl_stream *stream, const struct gl_stream_events *events, void *ctx);
 void *gl_stream_context(const struct gl_stream *stream);
 struct gl_mux *gl_stream_mux(const struct gl_stream *stream);
+/* 0 until OPEN was handed to a transport: ids are given in the order in which OPENs are sent. */
 uint32_t gl_stream_id(const struct gl_stream *stream);
 bool gl_stream_is_interactive(const struct gl_stream *stream);
 
@@ -219,8 +247,7 @@ int gl_stream_send_data(struct gl_stream *stream, uint8_t channel, struct gl_sli
 int gl_stream_send_eof(struct gl_stream *stream);
 size_t gl_stream_queued(const struct gl_stream *stream); /* bytes not yet handed out */
 
-/* The consumer has used up `charge` (as told by on_message, on_data): the peer may send as much
- * again. */
+/* What on_message and on_data told of `charge` was used up: the peer may send as much again. */
 void gl_stream_consume(struct gl_stream *stream, size_t charge);
 
 /* Responder: the final status, after all that is queued. `text` is cut at GL_STATUS_TEXT_MAX. */

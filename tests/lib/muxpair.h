@@ -26,6 +26,8 @@ struct side {
     size_t log_len;
     struct gl_stream *streams[64]; /* in the order of on_open */
     unsigned stream_count;
+    struct gl_stream *opened[64]; /* by pair_open_stream() */
+    unsigned opened_count;
     unsigned wakes;
     bool refuse;   /* on_open: leaves the stream unbound */
     bool consume;  /* at once */
@@ -164,7 +166,7 @@ static inline struct gl_mux_config pair_config(enum gl_side which)
         .payload_max = 256 * 1024,
         .local_streams_max = 1024,
         .peer_streams_max = 1024,
-        .window_growth_max = 8 << 20,
+        .window_growth_max = 0,
         .resumable = true,
         .events = &pair_mux_events,
     };
@@ -203,7 +205,7 @@ static inline void pair_clear(struct side *side)
 /* All that the side has to write now, at most max bytes a time, as one block. NULL if nothing. */
 static inline struct gl_block *pair_take(struct side *side, size_t max, size_t *ret_len)
 {
-    struct gl_iov iov[64];
+    static struct gl_iov iov[16384]; /* room enough that only whole frames come */
     size_t n = gl_mux_output(side->mux, side->now, iov, GL_ARRAY_SIZE(iov), max);
     size_t len = 0;
     for (size_t i = 0; i < n; i++)
@@ -369,7 +371,89 @@ static inline struct gl_stream *pair_open_stream(struct side *side, unsigned fla
     struct gl_stream *stream = NULL;
     int rc = gl_stream_open(side->mux, flags, pair_text(text), &pair_stream_events, side, &stream);
     ck_assert_int_eq(rc, 0);
+    side->opened[side->opened_count++ % GL_ARRAY_SIZE(side->opened)] = stream;
     return stream;
+}
+
+/* ------------------------------------------------------------------ fixture */
+
+static struct side a, b;
+
+static inline void pair_start(struct gl_mux_config config_a, struct gl_mux_config config_b)
+{
+    pair_side_init(&a, config_a);
+    pair_side_init(&b, config_b);
+    pair_pump(&a, &b);
+}
+
+static inline void pair_setup(void)
+{
+    pair_start(pair_config(GL_SIDE_A), pair_config(GL_SIDE_B));
+}
+
+/* Streams that a test left open; it sets those to NULL that it released itself. */
+static inline void pair_release_all(struct side *side)
+{
+    side->hook = NULL;
+    for (unsigned i = 0; i < side->stream_count && i < GL_ARRAY_SIZE(side->streams); i++)
+        if (side->streams[i])
+            gl_stream_release(side->streams[i]);
+    for (unsigned i = 0; i < side->opened_count && i < GL_ARRAY_SIZE(side->opened); i++)
+        if (side->opened[i])
+            gl_stream_release(side->opened[i]);
+    side->stream_count = side->opened_count = 0;
+}
+
+/* Releases one stream, wherever it is kept. */
+static inline void pair_release(struct side *side, struct gl_stream *stream)
+{
+    for (unsigned i = 0; i < GL_ARRAY_SIZE(side->streams); i++) {
+        if (side->streams[i] == stream)
+            side->streams[i] = NULL;
+        if (side->opened[i] == stream)
+            side->opened[i] = NULL;
+    }
+    gl_stream_release(stream);
+}
+
+static inline void pair_teardown(void)
+{
+    pair_release_all(&a);
+    pair_release_all(&b);
+    gl_mux_free(a.mux);
+    gl_mux_free(b.mux);
+}
+
+/* For tests that need another configuration. */
+static inline void pair_restart(struct gl_mux_config config_a, struct gl_mux_config config_b)
+{
+    pair_teardown();
+    pair_start(config_a, config_b);
+}
+
+static inline void pair_advance(uint64_t ns)
+{
+    a.now += ns;
+    b.now += ns;
+}
+
+static inline struct gl_mux_stats pair_stats(const struct side *side)
+{
+    struct gl_mux_stats stats;
+    gl_mux_stats(side->mux, &stats);
+    return stats;
+}
+
+/* A suite of tests with this fixture. */
+static inline Suite *pair_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    tcase_add_checked_fixture(tcase, pair_setup, pair_teardown);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(tcase, tests[i]);
+    suite_add_tcase(suite, tcase);
+    return suite;
 }
 
 #endif
