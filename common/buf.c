@@ -2,7 +2,6 @@
 #include "buf.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "mem.h"
@@ -49,6 +48,12 @@ uint8_t *gl_block_data(struct gl_block *block)
 size_t gl_block_capacity(const struct gl_block *block)
 {
     return block->capacity;
+}
+
+bool gl_block_is_shared(const struct gl_block *block)
+{
+    /* Acquire: whoever gave up the last other reference has finished reading. */
+    return atomic_load_explicit(&block->refs, memory_order_acquire) > 1;
 }
 
 struct gl_slice gl_slice_of(struct gl_block *block, size_t offset, size_t len)

@@ -9,6 +9,7 @@
 #ifndef GL_BUF_H
 #define GL_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,8 @@ struct gl_block *gl_block_ref(struct gl_block *block);
 void gl_block_unref(struct gl_block *block); /* NULL is fine */
 uint8_t *gl_block_data(struct gl_block *block);
 size_t gl_block_capacity(const struct gl_block *block);
+/* Whether there is another reference than the caller's own: then the bytes must not be changed. */
+bool gl_block_is_shared(const struct gl_block *block);
 
 /* A part of a block. Holds one reference if `block` is not NULL. An empty slice has block NULL. */
 struct gl_slice {

@@ -2,7 +2,6 @@
 /* Transports over real Unix sockets, and what of vsock works without one. */
 #include "transport.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,89 +15,25 @@
 #include "mem.h"
 #include "transport-fd.h"
 #include "transport-vsock.h"
-#include "unit.h"
+#include "unit-loop.h"
 
 #define ROOM (64 * 1024)
 
 /* ------------------------------------------------------------------ the stage */
 
-static uv_loop_t loop;
-static uv_timer_t heart; /* so that a turn of the loop ends, and a time limit is noticed */
 static char folder[64];
-static int fds_before;
-
-static int count_fds(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
-static void on_heart(uv_timer_t *timer)
-{
-    (void)timer;
-}
 
 static void setup(void)
 {
-    ck_assert_int_eq(uv_loop_init(&loop), 0);
-    uv_timer_init(&loop, &heart);
-    uv_timer_start(&heart, on_heart, 100, 100);
-    uv_unref((uv_handle_t *)&heart);
-    /* What the loop makes late, and keeps, is made now. */
-    uv_run(&loop, UV_RUN_NOWAIT);
+    gl_unit_loop_setup();
     snprintf(folder, sizeof(folder), "%s/gl-transport-XXXXXX", "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
-    fds_before = count_fds();
 }
 
-/* Nothing may be left: no handle, no descriptor, no file. */
 static void teardown(void)
 {
-    ck_assert_int_eq(uv_run(&loop, UV_RUN_NOWAIT), 0);
-    uv_close((uv_handle_t *)&heart, NULL);
-    ck_assert_int_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
-    /* The loop's own are gone too. */
-    ck_assert_int_le(count_fds(), fds_before);
+    gl_unit_loop_teardown();
     ck_assert_int_eq(rmdir(folder), 0);
-}
-
-/* Turns the loop until *done, for 20 s at most. */
-static void run_until(const bool *done)
-{
-    uint64_t end = uv_hrtime() + 20000000000u;
-    while (!*done) {
-        ck_assert_uint_lt(uv_hrtime(), end);
-        uv_run(&loop, UV_RUN_ONCE);
-    }
-}
-
-static void on_turn_timer(uv_timer_t *timer)
-{
-    *(bool *)timer->data = true;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    *(bool *)handle->data = true;
-}
-
-/* Turns the loop for so long, to see that something does not happen. */
-static void run_for(uint64_t ms)
-{
-    bool over = false, closed = false;
-    uv_timer_t timer;
-    uv_timer_init(&loop, &timer);
-    timer.data = &over;
-    uv_timer_start(&timer, on_turn_timer, ms, 0);
-    run_until(&over);
-    timer.data = &closed;
-    uv_close((uv_handle_t *)&timer, on_timer_closed);
-    run_until(&closed);
 }
 
 static struct gl_address unix_address(const char *name)
@@ -189,16 +124,7 @@ static void end_close(struct end *e)
     gl_transport_close(e->t); /* as promised: fine */
     ck_assert_int_eq(gl_transport_write(e->t, &buf, 1), UV_ECANCELED);
     ck_assert_int_eq(gl_transport_read_start(e->t), UV_ECANCELED);
-    run_until(&e->closed);
-}
-
-static void run_until_taken(const struct end *e)
-{
-    uint64_t end = uv_hrtime() + 20000000000u;
-    while (!e->t) {
-        ck_assert_uint_lt(uv_hrtime(), end);
-        uv_run(&loop, UV_RUN_ONCE);
-    }
+    gl_unit_run_until(e->closed);
 }
 
 static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transport *t)
@@ -233,7 +159,7 @@ static void stop_listening(struct gl_listener *listener)
 {
     bool closed = false;
     gl_listener_close(listener, listener_closed, &closed);
-    run_until(&closed);
+    gl_unit_run_until(closed);
 }
 
 static struct gl_listener *listen_at(const struct gl_address *address, struct end *accepted)
@@ -250,7 +176,7 @@ static int dial(const struct gl_address *address, struct end *end)
     ck_assert(!d.done);
     if (r)
         return r;
-    run_until(&d.done);
+    gl_unit_run_until(d.done);
     return d.status;
 }
 
@@ -260,7 +186,7 @@ static void make_pair(struct end *a, struct end *b)
     struct gl_address address = unix_address("pair");
     struct gl_listener *listener = listen_at(&address, b);
     ck_assert_int_eq(dial(&address, a), 0);
-    run_until_taken(b);
+    gl_unit_run_until(b->t);
     stop_listening(listener);
 }
 
@@ -310,10 +236,10 @@ START_TEST(both_ways)
         ck_assert_int_eq(gl_transport_write(e->t, bufs, n), 0);
         ck_assert_int_eq(gl_transport_write(e->t, bufs, n), UV_EBUSY);
     }
-    run_until(&a.got_wanted);
-    run_until(&b.got_wanted);
-    run_until(&a.written);
-    run_until(&b.written);
+    gl_unit_run_until(a.got_wanted);
+    gl_unit_run_until(b.got_wanted);
+    gl_unit_run_until(a.written);
+    gl_unit_run_until(b.written);
     ck_assert_int_eq(a.write_status, 0);
     ck_assert_int_eq(b.write_status, 0);
     ck_assert_uint_eq(a.len, LEN);
@@ -321,7 +247,7 @@ START_TEST(both_ways)
     ck_assert(memcmp(a.data, from_b, LEN) == 0);
     ck_assert(memcmp(b.data, from_a, LEN) == 0);
     end_close(&a);
-    run_until(&b.ended);
+    gl_unit_run_until(b.ended);
     ck_assert_int_eq(b.last, UV_EOF);
     end_close(&b);
     gl_free(from_a);
@@ -338,7 +264,7 @@ START_TEST(small_write_is_done_at_once)
     ck_assert_int_eq(gl_transport_write(a.t, bufs, 3), 1);
     ck_assert_int_eq(read(fd, got, 3), 3);
     ck_assert_str_eq(got, "abc");
-    run_for(1);
+    gl_unit_run_for(1);
     ck_assert(!a.written);
     close(fd);
     end_close(&a);
@@ -355,7 +281,7 @@ START_TEST(tail_before_close)
     ck_assert_int_eq(write(fd, data, LEN), LEN);
     close(fd);
     gl_transport_read_start(a.t);
-    run_until(&a.ended);
+    gl_unit_run_until(a.ended);
     ck_assert_int_eq(a.last, UV_EOF);
     ck_assert_uint_eq(a.len, LEN);
     ck_assert(memcmp(a.data, data, LEN) == 0);
@@ -377,7 +303,7 @@ START_TEST(tail_before_reset)
     ck_assert_int_eq(write(fd, text, sizeof(text)), sizeof(text));
     close(fd);
     gl_transport_read_start(a.t);
-    run_until(&a.ended);
+    gl_unit_run_until(a.ended);
     ck_assert_int_eq(a.last, UV_ECONNRESET);
     ck_assert_uint_eq(a.len, sizeof(text));
     ck_assert_str_eq((char *)a.data, text);
@@ -400,10 +326,10 @@ START_TEST(write_to_closed)
     buf = uv_buf_init((char *)data, 2000000);
     fd = make_half(&b);
     ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
-    run_for(1);
+    gl_unit_run_for(1);
     ck_assert(!b.written);
     close(fd);
-    run_until(&b.written);
+    gl_unit_run_until(b.written);
     ck_assert_int_lt(b.write_status, 0);
     end_close(&b);
     gl_free(data);
@@ -417,14 +343,14 @@ START_TEST(read_stop_holds)
     gl_transport_read_start(a.t);
     gl_transport_read_stop(a.t);
     ck_assert_int_eq(write(fd, "abc", 3), 3);
-    run_for(20);
+    gl_unit_run_for(20);
     ck_assert_uint_eq(a.len, 0);
     gl_transport_read_start(a.t);
     ck_assert_int_eq(write(fd, "def", 3), 3);
-    run_until(&a.got_wanted);
+    gl_unit_run_until(a.got_wanted);
     ck_assert(memcmp(a.data, "abcdef", 6) == 0);
     close(fd);
-    run_until(&a.ended);
+    gl_unit_run_until(a.ended);
     end_close(&a);
 }
 END_TEST
@@ -441,11 +367,11 @@ START_TEST(shutdown_is_half)
     ck_assert_int_eq(gl_transport_shutdown(a.t), 0);
     gl_transport_read_start(a.t);
     gl_transport_read_start(b.t);
-    run_until(&b.ended);
+    gl_unit_run_until(b.ended);
     ck_assert_int_eq(b.last, UV_EOF);
     ck_assert_uint_eq(b.len, LEN);
     ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
-    run_until(&a.got_wanted);
+    gl_unit_run_until(a.got_wanted);
     end_close(&a);
     end_close(&b);
     gl_free(data);
@@ -458,7 +384,7 @@ START_TEST(close_in_read)
     int fd = make_half(&a);
     ck_assert_int_eq(write(fd, "abcd", 4), 4);
     gl_transport_read_start(a.t);
-    run_until(&a.closed);
+    gl_unit_run_until(a.closed);
     ck_assert_int_eq(a.reads, 1);
     close(fd);
 }
@@ -506,7 +432,7 @@ START_TEST(close_on_exec)
     struct gl_address address = unix_address("s");
     struct gl_listener *listener = listen_at(&address, &b);
     ck_assert_int_eq(dial(&address, &a), 0);
-    run_until_taken(&b);
+    gl_unit_run_until(b.t);
     int sockets = 0;
     for (int fd = 3; fd < 100; fd++) {
         struct stat st;
@@ -579,17 +505,17 @@ START_TEST(backlog_is_full)
     struct gl_connect_options options = {.timeout_ms = 100};
     uint64_t start = uv_hrtime();
     ck_assert_int_eq(gl_transport_connect(&loop, &address, &options, on_dialled, &d, NULL), 0);
-    run_until(&d.done);
+    gl_unit_run_until(d.done);
     ck_assert_int_eq(d.status, UV_ETIMEDOUT);
     ck_assert_uint_ge(uv_hrtime() - start, 90000000);
 
     /* And if there is room in time, it succeeds. */
     d = (struct dial){.end = &ends[1]};
     ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, on_dialled, &d, NULL), 0);
-    run_for(30);
+    gl_unit_run_for(30);
     ck_assert(!d.done);
     int first = accept(fd, NULL, NULL);
-    run_until(&d.done);
+    gl_unit_run_until(d.done);
     ck_assert_int_eq(d.status, 0);
     close(first);
     close(fd);
@@ -642,11 +568,11 @@ START_TEST(stale_live_and_other_files)
     ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
                      UV_EADDRINUSE);
     ck_assert_ptr_null(second);
-    run_until_taken(&a);
+    gl_unit_run_until(a.t);
     end_close(&a);
     a = (struct end){0};
     ck_assert_int_eq(dial(&address, &b), 0);
-    run_until_taken(&a);
+    gl_unit_run_until(a.t);
     end_close(&b);
     end_close(&a);
     stop_listening(listener);
@@ -680,7 +606,7 @@ START_TEST(path_limit)
     address.path[107] = '\0';
     listener = listen_at(&address, &a);
     ck_assert_int_eq(dial(&address, &b), 0);
-    run_until_taken(&a);
+    gl_unit_run_until(a.t);
     end_close(&a);
     end_close(&b);
     stop_listening(listener);
@@ -731,14 +657,14 @@ START_TEST(out_of_descriptors)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
     struct rusage used[2];
     getrusage(RUSAGE_SELF, &used[0]);
-    run_for(250);
+    gl_unit_run_for(250);
     getrusage(RUSAGE_SELF, &used[1]);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     ck_assert_ptr_null(b.t);
     long us = (used[1].ru_utime.tv_sec - used[0].ru_utime.tv_sec) * 1000000 +
               used[1].ru_utime.tv_usec - used[0].ru_utime.tv_usec;
     ck_assert_int_lt(us, 100000);
-    run_until_taken(&b);
+    gl_unit_run_until(b.t);
     end_close(&b);
     close(fd);
     stop_listening(listener);
@@ -759,7 +685,7 @@ START_TEST(inherited)
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert_str_eq(gl_listener_address(listener)->path, address.path);
     ck_assert_int_eq(dial(&address, &a), 0);
-    run_until_taken(&b);
+    gl_unit_run_until(b.t);
     ck_assert_str_eq(gl_transport_peer(b.t)->address.path, address.path);
     end_close(&a);
     end_close(&b);
