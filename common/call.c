@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A call lives from its start until its handler finishes it, whatever becomes of the stream
- * meanwhile. `stream` is kept over a cancellation, so that the handler goes on counting against the
- * peer's limit of streams; only the end of the whole session takes it away, since the mux may be
- * freed then.
+ * meanwhile. The stream is kept so long, even over the end of the session: thus the handler goes on
+ * counting against the peer's limit of streams.
  */
 #include "call.h"
 
@@ -103,11 +102,8 @@ static void call_sent(void *ctx, struct gl_stream *stream, size_t credit)
 static void call_end(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text)
 {
     struct gl_call *call = ctx;
+    (void)stream;
     (void)text;
-    if (gl_mux_has_ended(gl_stream_mux(stream))) {
-        gl_stream_release(stream);
-        call->stream = NULL;
-    }
     if (call->cancelled)
         return;
     call->cancelled = true;
@@ -316,11 +312,9 @@ void gl_call_finish(struct gl_call *call, enum gl_status status, const char *for
         *call->starting = false;
 
     /* The stream first: `ended` and what it calls see a call that is over. */
-    struct gl_stream *stream = call->stream;
-    if (stream && !call->cancelled)
-        gl_stream_close(stream, status, text);
-    if (stream)
-        gl_stream_release(stream);
+    if (!call->cancelled)
+        gl_stream_close(call->stream, status, text);
+    gl_stream_release(call->stream);
     call->stream = NULL;
 
     const struct gl_dispatch *d = call->dispatch;
