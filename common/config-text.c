@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "escape.h"
 #include "mem.h"
 #include "os.h"
 #include "utf8.h"
@@ -75,8 +76,11 @@ int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **re
         uv_fs_close(NULL, &req, fd, NULL);
         uv_fs_req_cleanup(&req);
     }
-    if (err < 0)
-        *ret_error = gl_asprintf("%s", why ? why : uv_strerror(err));
+    if (err < 0) {
+        char *raw = gl_asprintf("%s: %s", path, why ? why : uv_strerror(err));
+        *ret_error = gl_escape_dup(raw);
+        gl_free(raw);
+    }
     return err;
 }
 

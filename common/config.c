@@ -193,19 +193,17 @@ static int parse(const char *text, cfg_opt_t *opts, cfg_t **ret_cfg)
     return 0;
 }
 
-int gl_config_load(const char *path, cfg_opt_t *opts, cfg_t **ret_cfg, char **ret_error)
+int gl_config_parse(const char *path, const char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
+                    char **ret_error)
 {
-    char *text = NULL, *error = NULL, *why = NULL;
+    char *error = NULL;
     const char *what;
-    size_t len;
     int line = 0;
     loading_path = path;
     loading_error = &error;
 
-    int err = gl_config_read(path, &text, &len, &why);
+    int err = gl_config_check_text(text, len, &line, &what);
     if (err < 0) {
-        set_error(0, why);
-    } else if ((err = gl_config_check_text(text, len, &line, &what)) < 0) {
         set_error(line, what);
     } else {
         err = parse(text, opts, ret_cfg);
@@ -214,10 +212,19 @@ int gl_config_load(const char *path, cfg_opt_t *opts, cfg_t **ret_cfg, char **re
     }
     if (err < 0)
         *ret_error = error;
-    gl_free(why);
-    gl_free(text);
     loading_path = NULL;
     loading_error = NULL;
+    return err;
+}
+
+int gl_config_load(const char *path, cfg_opt_t *opts, cfg_t **ret_cfg, char **ret_error)
+{
+    char *text = NULL;
+    size_t len;
+    int err = gl_config_read(path, &text, &len, ret_error);
+    if (err == 0)
+        err = gl_config_parse(path, text, len, opts, ret_cfg, ret_error);
+    gl_free(text);
     return err;
 }
 

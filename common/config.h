@@ -42,6 +42,15 @@
  */
 int gl_config_load(const char *path, cfg_opt_t *opts, cfg_t **ret_cfg, char **ret_error);
 
+/*
+ * The same in two steps, for those who look at the text themselves. The text is NUL-terminated, for
+ * gl_free(); errors are as above.
+ */
+int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **ret_error);
+/* len bytes of NUL-terminated text; path is for the errors only. */
+int gl_config_parse(const char *path, const char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
+                    char **ret_error);
+
 /* The defaults of opts, as if the file were empty; for cfg_free(). */
 cfg_t *gl_config_defaults(cfg_opt_t *opts);
 
