@@ -9,6 +9,7 @@
 
 #include "address.h"
 #include "key.h"
+#include "log.h"
 #include "policy.h"
 
 enum gl_host_trust_mode {
@@ -24,17 +25,40 @@ struct gl_settings {
     size_t n_connect;
     char *name;   /* proposed to the host; NULL: the host name */
     char *state;  /* directory */
-    char *config; /* file that was read, NULL: none */
+    char *config; /* the file, whether it is there or not */
+    enum gl_log_level log_level;
     enum gl_host_trust_mode host_trust;
-    bool has_site_key;
-    uint8_t site_key[GL_KEY_SIZE];
+    char site_key[GL_FINGERPRINT_SIZE]; /* fingerprint of the site's key; "": none */
     bool allow_loopback;
-    uint32_t streams_max;     /* calls at a time */
+    uint32_t calls_max;       /* at a time */
     size_t window_memory;     /* all windows' growth together, bytes */
     uint64_t resume_ms;       /* how long a session waits for its host */
     struct gl_policy *policy; /* never NULL */
+    char *policy_error;       /* why it denies everything, with file and line; NULL: it is well */
+    bool cut_short; /* the file ends within the policy: what should follow is not known, so nothing
+                       new is trusted */
 };
 
+/* The command line; what is NULL or 0 was not given. */
+struct gl_settings_options {
+    struct gl_address connect[GL_CONNECT_MAX];
+    size_t n_connect;
+    const char *name, *state, *config;
+    bool has_log_level;
+    enum gl_log_level log_level;
+};
+
+/*
+ * Reads the file (options->config must exist, the default one need not) and lays the options over
+ * it. An error in the policy section is none here: the policy denies everything then, see
+ * policy_error. Otherwise negative UV_E*, with *ret_error one line with file and line where it has
+ * one, for gl_free().
+ */
+int gl_settings_load(const struct gl_settings_options *options, struct gl_settings **ret_settings,
+                     char **ret_error);
 void gl_settings_free(struct gl_settings *settings); /* NULL is fine */
+
+/* Whether an agent can dial the address at all. NULL, or a static text that says why not. */
+const char *gl_settings_judge_address(const struct gl_address *address);
 
 #endif

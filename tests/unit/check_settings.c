@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* agent.conf: what is taken, what is refused, and that an error in the policy denies everything. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "mem.h"
+#include "policy-config.h"
+#include "unit.h"
+
+static char path[64];
+static struct gl_settings_options options;
+
+static void setup(void)
+{
+    snprintf(path, sizeof(path), "/tmp/check_settings.XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    options = (struct gl_settings_options){.config = path};
+}
+
+static void teardown(void)
+{
+    unlink(path);
+}
+
+static void put(const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs(text, file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static struct gl_settings *load(const char *text)
+{
+    struct gl_settings *settings = NULL;
+    char *error = NULL;
+    put(text);
+    int err = gl_settings_load(&options, &settings, &error);
+    ck_assert_msg(err == 0, "%s", error);
+    return settings;
+}
+
+static void refuse(const char *text, int line, const char *what)
+{
+    struct gl_settings *settings = NULL;
+    char *error = NULL, where[160];
+    put(text);
+    ck_assert_int_lt(gl_settings_load(&options, &settings, &error), 0);
+    ck_assert_ptr_null(settings);
+    snprintf(where, sizeof(where), line ? "%s:%d: " : "%s", path, line);
+    ck_assert_msg(strstr(error, where) && strstr(error, what), "%s", error);
+    gl_free(error);
+}
+
+static enum gl_policy_answer ask(const struct gl_settings *settings, const char *service,
+                                 const char *file, const char **ret_text)
+{
+    struct gl_policy_question question = {.service = service, .path = file};
+    return gl_policy_ask(settings->policy, &question, false, ret_text);
+}
+
+/* The policy of this text denies everything, and says why. */
+static void broken(const char *text, int line, const char *what)
+{
+    const char *why;
+    char where[160];
+    struct gl_settings *settings = load(text);
+    ck_assert_int_eq(ask(settings, "link", NULL, &why), GL_POLICY_DENY);
+    snprintf(where, sizeof(where), "%s:%d: ", path, line);
+    ck_assert_msg(strstr(why, where) && strstr(why, what), "%s", why);
+    ck_assert_ptr_nonnull(settings->policy_error);
+    ck_assert_ptr_nonnull(strstr(settings->policy_error, where));
+    gl_settings_free(settings);
+}
+
+START_TEST(defaults)
+{
+    const char *why;
+    struct gl_settings *settings = load("");
+    ck_assert_uint_eq(settings->n_connect, 1);
+    ck_assert_int_eq(settings->connect[0].kind, GL_ADDRESS_VSOCK);
+    ck_assert_uint_eq(settings->connect[0].cid, GL_CID_HOST);
+    ck_assert_uint_eq(settings->connect[0].port, 1007);
+    ck_assert_ptr_null(settings->name);
+    ck_assert_int_eq(settings->host_trust, GL_HOST_TRUST_PINNED);
+    ck_assert_uint_eq(settings->resume_ms, 60000);
+    ck_assert_int_eq(settings->log_level, GL_LOG_INFO);
+    ck_assert_int_eq(ask(settings, "exec", NULL, &why), GL_POLICY_ALLOW);
+    gl_settings_free(settings);
+}
+END_TEST
+
+START_TEST(file_and_options)
+{
+    static const char text[] = "connect = {'unix:/run/a.sock', 'vsock:host:7'}\n"
+                               "name = web\nlog-level = warn\nstate = /tmp/x\n"
+                               "limits { calls = 5 }\n";
+    struct gl_settings *settings = load(text);
+    ck_assert_uint_eq(settings->n_connect, 2);
+    ck_assert_str_eq(settings->connect[0].path, "/run/a.sock");
+    ck_assert_str_eq(settings->name, "web");
+    ck_assert_str_eq(settings->state, "/tmp/x");
+    ck_assert_int_eq(settings->log_level, GL_LOG_WARN);
+    ck_assert_uint_eq(settings->calls_max, 5);
+    gl_settings_free(settings);
+
+    const char *why;
+    options.n_connect = 1;
+    ck_assert_int_eq(gl_address_parse("unix:/b", &options.connect[0], NULL, &why), 0);
+    options.name = "db";
+    options.state = "/tmp/y";
+    options.has_log_level = true;
+    options.log_level = GL_LOG_DEBUG;
+    settings = load(text);
+    ck_assert_uint_eq(settings->n_connect, 1);
+    ck_assert_str_eq(settings->connect[0].path, "/b");
+    ck_assert_str_eq(settings->name, "db");
+    ck_assert_str_eq(settings->state, "/tmp/y");
+    ck_assert_int_eq(settings->log_level, GL_LOG_DEBUG);
+    gl_settings_free(settings);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    refuse("name = a\nconnect = {'tcp:1.2.3.4:5'}\n", 2, "tcp:1.2.3.4:5");
+    refuse("connect = {'vsock:any:1007'}\n", 1, "no place");
+    refuse("connect = {'unix:/a,name=b'}\n", 1, "unix:/a,name=b");
+    refuse("\n\nhost-trust = everybody\n", 3, "everybody");
+    refuse("site-key = abc\n", 1, "64 hexadecimal");
+    refuse("log-level = loud\n", 1, "loud");
+    refuse("conect = {}\n", 1, "conect");
+    refuse("limits { calls = 0 }\n", 1, "calls");
+    refuse("limits { resume-seconds = 99999999 }\n", 1, "resume-seconds");
+    refuse("limits {\n", 2, "");
+    refuse("host-trust = pinned\nsite-key = "
+           "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
+           0, "host-trust = site");
+}
+END_TEST
+
+START_TEST(site_key_means_site)
+{
+    struct gl_settings *settings =
+        load("site-key = 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+    ck_assert_int_eq(settings->host_trust, GL_HOST_TRUST_SITE);
+    ck_assert_uint_eq(strlen(settings->site_key), 64);
+    gl_settings_free(settings);
+}
+END_TEST
+
+START_TEST(loopback_only_if_wanted)
+{
+    refuse("connect = {'vsock:local:1007'}\n", 0, "allow-loopback");
+    refuse("connect = {'hvsock:loopback:1007'}\n", 0, "allow-loopback");
+    gl_settings_free(load("connect = {'vsock:local:1007'}\nallow-loopback = true\n"));
+}
+END_TEST
+
+START_TEST(missing_file)
+{
+    struct gl_settings *settings = NULL;
+    char *error = NULL;
+    unlink(path);
+    ck_assert_int_eq(gl_settings_load(&options, &settings, &error), UV_ENOENT);
+    ck_assert_ptr_nonnull(strstr(error, path));
+    gl_free(error);
+    put("");
+}
+END_TEST
+
+START_TEST(rules)
+{
+    const char *why;
+    struct gl_settings *settings = load("# policy { in a comment\n"
+                                        "name = \"policy {\"\n"
+                                        "policy {\n"
+                                        "  default = deny # }\n"
+                                        "  allow \"a }\" { service = {exec, 'fi*'} }\n"
+                                        "  allow deny { service = info }\n"
+                                        "\n"
+                                        "  deny keys {\n"
+                                        "    path = '/etc/ssh/*'\n"
+                                        "  }\n"
+                                        "  deny more { path = '/etc/*' }\n"
+                                        "}\n"
+                                        "log-level = warn\n");
+    ck_assert_ptr_null(settings->policy_error);
+    ck_assert(!settings->cut_short);
+    ck_assert_int_eq(settings->log_level, GL_LOG_WARN);
+    ck_assert_str_eq(settings->name, "policy {");
+    ck_assert_int_eq(ask(settings, "exec", NULL, &why), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ask(settings, "file", "/home", &why), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ask(settings, "kv", NULL, &why), GL_POLICY_DENY);
+    ck_assert_ptr_nonnull(strstr(why, "default is deny"));
+    ck_assert_int_eq(ask(settings, "file", "/etc/ssh/key", &why), GL_POLICY_DENY);
+    char where[160];
+    snprintf(where, sizeof(where), "rule \"keys\" of the guest's policy, %s:8", path);
+    ck_assert_msg(strstr(why, where) != NULL, "%s", why);
+    ck_assert_int_eq(ask(settings, "file", "/etc/passwd", &why), GL_POLICY_DENY);
+    snprintf(where, sizeof(where), "rule \"more\" of the guest's policy, %s:11", path);
+    ck_assert_msg(strstr(why, where) != NULL, "%s", why);
+    gl_settings_free(settings);
+}
+END_TEST
+
+START_TEST(broken_policy_denies_everything)
+{
+    broken("policy { default = maybe }\n", 1, "maybe");
+    broken("policy {\n  alow x { service = exec }\n}\n", 2, "alow");
+    broken("policy {\n  allow x { servce = exec }\n}\n", 2, "servce");
+    broken("policy {\n\n  allow x { }\n}\n", 3, "no condition");
+    broken("policy {\n  deny x { program = sh }\n}\n", 2, "'sh'");
+    broken("policy {\n  deny x { service = '' }\n}\n", 2, "service");
+    broken("policy {\n  deny x { service = a }\n  deny x { service = b }\n}\n", 3, "x");
+    broken("policy { default = allow }\nname = a\npolicy { default = allow }\n", 3, "twice");
+    broken("policy {\n  deny { service = a }\n}\n", 2, "");
+}
+END_TEST
+
+/* What stands beside a broken policy still counts, and one that never ends is told apart. */
+START_TEST(the_rest_of_a_broken_file)
+{
+    struct gl_settings *settings =
+        load("policy { deny x { oops = 1 } }\nhost-trust = any\nname = web\n");
+    ck_assert_int_eq(settings->host_trust, GL_HOST_TRUST_ANY);
+    ck_assert_str_eq(settings->name, "web");
+    ck_assert(!settings->cut_short);
+    gl_settings_free(settings);
+
+    settings = load("name = web\npolicy {\n  default = allow\nhost-trust = site\n");
+    ck_assert(settings->cut_short);
+    ck_assert_ptr_nonnull(settings->policy_error);
+    ck_assert_str_eq(settings->name, "web");
+    gl_settings_free(settings);
+
+    refuse("nam = web\npolicy { default = deny }\n", 1, "nam");
+    refuse("policy { default = deny }\nnam = web\n", 2, "nam");
+    refuse("policy { default = deny } }\n", 1, "");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("settings");
+    TCase *tc = tcase_create("settings");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, defaults);
+    tcase_add_test(tc, file_and_options);
+    tcase_add_test(tc, refused);
+    tcase_add_test(tc, site_key_means_site);
+    tcase_add_test(tc, loopback_only_if_wanted);
+    tcase_add_test(tc, missing_file);
+    tcase_add_test(tc, rules);
+    tcase_add_test(tc, broken_policy_denies_everything);
+    tcase_add_test(tc, the_rest_of_a_broken_file);
+    suite_add_tcase(s, tc);
+    return s;
+}
+
+GL_UNIT_MAIN(suite)
