@@ -125,8 +125,8 @@ char *gl_policy_split(char *text, size_t len, bool *ret_closed)
 }
 
 /*
- * The line of the n-th section (from 0) of this kind in a policy, KIND TITLE {: libConfuse knows only
- * where it ends.
+ * The line of the n-th section (from 0) of this kind in a policy, KIND TITLE {: libConfuse knows
+ * only where it ends.
  */
 static int rule_line(const char *text, size_t len, const char *kind, unsigned n)
 {
