@@ -13,8 +13,9 @@
 #define WAIT_MAX_MS     5000u
 #define PATIENCE_MIN_MS 1000u
 #define PATIENCE_MAX_MS 30000u
-#define LASTED_NS       (10ull * 1000 * 1000 * 1000) /* a connection that lived so long was no failure \
-                                                      */
+#define LASTED_NS                                                                                  \
+    (10ull * 1000 * 1000 * 1000) /* a connection that lived so long was no failure                 \
+                                  */
 #define SAY_AGAIN_NS (600ull * 1000 * 1000 * 1000)
 
 enum state {
