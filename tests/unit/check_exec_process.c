@@ -224,7 +224,7 @@ START_TEST(nothing_is_inherited)
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    struct run *run = run_whole(SHELL("ls /proc/$$/fd; grep -E 'SigBlk|SigIgn' /proc/$$/status"));
+    struct run *run = run_whole(SHELL("ls /proc/$$/fd; grep -E 'SigBlk|SigIgn' /proc/self/status"));
     expect_exit(run, 0);
     ck_assert_str_eq(run->out[1],
                      "0\n1\n2\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
