@@ -133,8 +133,8 @@ out:
 
 int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct gl_why *why)
 {
-    char *text;
-    size_t len;
+    char *text = NULL;
+    size_t len = 0;
     int err = read_whole(path, &text, &len, why);
     if (err < 0)
         return err;

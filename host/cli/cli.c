@@ -41,7 +41,6 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
     int result;
     opterr = 0;
     for (;;) {
-        int at = optind;
         result = getopt_long(argc, argv, shorts, all, NULL);
         if (result == OPTION_JSON) {
             cli->json = true;
@@ -54,8 +53,8 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
             *ret_exit = 0;
             result = GL_CLI_EXIT;
         } else if (result == '?' || result == ':') {
-            const char *word = at > 0 && at < argc ? argv[at] : "";
-            if (optopt != 0 && optopt < 0x7f)
+            const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+            if (strncmp(word, "--", 2) != 0 && optopt > 0 && optopt < 0x7f)
                 *ret_exit = gl_cli_usage(cli, "option -%c is not known or lacks its value", optopt);
             else
                 *ret_exit = gl_cli_usage(

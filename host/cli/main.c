@@ -1,16 +1,126 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line that people use. */
-#include <stdbool.h>
+/* The command line that people use: global options, then one command. */
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "commands.h"
+#include "mem.h"
+
+#define EXIT_USAGE 2
+
+static void show_usage(FILE *out)
+{
+    fprintf(out,
+            "usage: guestlink [--control PATH] [--json] COMMAND ...\n\n"
+            "Runs commands in virtual machines, copies files, and tells what is there, over a\n"
+            "link that needs no network. GUEST is a name or id that 'guestlink ls' shows.\n\n");
+    for (size_t i = 0; gl_commands[i] != NULL; i++)
+        fprintf(out, "  %-8s %s\n", gl_commands[i]->name, gl_commands[i]->summary);
+    fprintf(out,
+            "\n'guestlink COMMAND --help' says more about one.\n\n"
+            "  --control PATH  socket of the host daemon (default: $GUESTLINK_CONTROL, then\n"
+            "                  %s/control.sock)\n"
+            "  --json          answer in JSON, with \"schema\": %d\n"
+            "  --help          this text\n"
+            "  --version       the version of this program\n",
+            GL_RUNDIR, GL_JSON_SCHEMA);
+}
+
+static const struct gl_command *find_command(const char *name)
+{
+    for (size_t i = 0; gl_commands[i] != NULL; i++)
+        if (strcmp(gl_commands[i]->name, name) == 0)
+            return gl_commands[i];
+    return NULL;
+}
+
+static const char *default_control(void)
+{
+    const char *control = getenv("GUESTLINK_CONTROL");
+    return control != NULL && control[0] != '\0' ? control : GL_RUNDIR "/control.sock";
+}
+
+static int run_command(struct gl_cli *cli, int argc, char **argv)
+{
+    uv_loop_t loop;
+    optind = 0; /* glibc: begin anew, with another table */
+    if (uv_loop_init(&loop) < 0) {
+        fprintf(stderr, "guestlink: cannot make an event loop\n");
+        return cli->command->failure;
+    }
+    cli->loop = &loop;
+    int status = cli->command->run(cli, argc, argv);
+    gl_client_free(cli->client);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    /* A full disk under stdout is found here at the latest. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (status == 0) {
+            fprintf(stderr, "guestlink %s: cannot write to standard output\n", cli->command->name);
+            status = cli->command->failure;
+        }
+    }
+    return status;
+}
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("guestlink %s\n", PACKAGE_VERSION);
-        return 0;
+    static const struct option longs[] = {
+        {"control", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {NULL, 0, NULL, 0},
+    };
+    struct gl_cli cli = {.control = default_control()};
+    int option;
+
+    setlocale(LC_CTYPE, "");
+#ifdef SIGPIPE
+    signal(SIGPIPE, SIG_IGN);
+#endif
+    while ((option = getopt_long(argc, argv, "+h", longs, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            cli.control = optarg;
+            break;
+        case 'j':
+            cli.json = true;
+            break;
+        case 'h':
+            show_usage(stdout);
+            return 0;
+        case 'V':
+            printf("guestlink %s\n", PACKAGE_VERSION);
+            return 0;
+        default:
+            fprintf(stderr, "guestlink: see 'guestlink --help'\n");
+            return EXIT_USAGE;
+        }
     }
-    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    fprintf(help ? stdout : stderr, "usage: guestlink --version|--help\n");
-    return help ? 0 : 2;
+    if (optind == argc) {
+        show_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[optind], "help") == 0) {
+        const struct gl_command *about = optind + 1 < argc ? find_command(argv[optind + 1]) : NULL;
+        if (about == NULL) {
+            show_usage(stdout);
+            return 0;
+        }
+        char help[] = "--help";
+        char *args[] = {argv[optind + 1], help, NULL};
+        cli.command = about;
+        return run_command(&cli, 2, args);
+    }
+    cli.command = find_command(argv[optind]);
+    if (cli.command == NULL) {
+        fprintf(stderr, "guestlink: there is no command '%s'; 'guestlink --help' lists them\n",
+                argv[optind]);
+        return EXIT_USAGE;
+    }
+    return run_command(&cli, argc - optind, argv + optind);
 }
