@@ -1,20 +1,201 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest agent. */
-#include <stdbool.h>
+/* The guest agent: puts the parts together, waits for signals, takes the parts apart. */
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent.h"
 #include "exec-helper.h"
+#include "host-trust.h"
+#include "identity.h"
+#include "log.h"
+#include "mem.h"
+#include "options.h"
+#include "policy-config.h"
+#include "service.h"
+#include "session.h"
+#include "sys.h"
+
+#define CLOSE_MS 1000u /* for handles to close at the end */
+
+struct program {
+    struct gl_settings_options options;
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    struct gl_identity identity;
+    struct gl_host_trust trust;
+    struct gl_agent *agent;
+    struct gl_session *session;
+    bool stopping;
+};
+
+/* ------------------------------------------------------------------ signals */
+
+static void report_policy(const char *error)
+{
+    if (error)
+        gl_error("%s; everything is denied until it is mended", error);
+}
+
+/* Addresses, trust and limits are those of the start: a session hangs on them. */
+static void reload(struct program *program)
+{
+    struct gl_settings *fresh;
+    char *error;
+    if (gl_settings_load(&program->options, &fresh, &error) != 0) {
+        report_policy(error);
+        gl_agent_set_policy(program->agent, gl_policy_broken(error));
+        gl_free(error);
+        return;
+    }
+    report_policy(fresh->policy_error);
+    if (!fresh->policy_error)
+        gl_info("%s: policy and log level were read again", fresh->config);
+    gl_log_set_level(fresh->log_level);
+    gl_agent_set_policy(program->agent, fresh->policy);
+    fresh->policy = NULL;
+    gl_settings_free(fresh);
+}
+
+static void on_stopped(void *ctx)
+{
+    struct program *program = ctx;
+    uv_stop(&program->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    if (number == SIGHUP) {
+        reload(program);
+        return;
+    }
+    if (program->stopping) {
+        gl_warn("stopped at once by a second signal");
+        uv_stop(&program->loop);
+        return;
+    }
+    gl_info("stopping");
+    gl_sys_notify("STOPPING=1");
+    program->stopping = true;
+    gl_session_stop(program->session, on_stopped, program);
+}
+
+static void watch_signals(struct program *program)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(numbers); i++) {
+        uv_signal_init(&program->loop, &program->signals[i]);
+        program->signals[i].data = program;
+        uv_signal_start(&program->signals[i], on_signal, numbers[i]);
+    }
+}
+
+/* ------------------------------------------------------------------ start */
+
+/* Takes the error. */
+static int fail(char *error)
+{
+    gl_error("%s", error);
+    gl_free(error);
+    return -1;
+}
+
+static int load_identity(struct program *program, const struct gl_settings *settings)
+{
+    uint8_t machine[GL_SYS_MACHINE_SIZE];
+    const char *why;
+    char *error;
+    if (gl_sys_state_directory(settings->state, &why) != 0)
+        return fail(gl_asprintf("%s: %s", settings->state, why));
+    if (gl_identity_load(settings->state, gl_sys_machine(machine) ? machine : NULL,
+                         &program->identity, &error) != 0)
+        return fail(error);
+    if (gl_host_trust_load(settings, &program->trust, &error) != 0) {
+        gl_identity_done(&program->identity);
+        return fail(error);
+    }
+    return 0;
+}
+
+static int start(struct program *program)
+{
+    struct gl_settings *settings;
+    char *error, fingerprint[GL_FINGERPRINT_SIZE];
+    if (gl_settings_load(&program->options, &settings, &error) != 0)
+        return fail(error);
+    gl_log_set_level(settings->log_level);
+    report_policy(settings->policy_error);
+    if (load_identity(program, settings) != 0) {
+        gl_settings_free(settings);
+        return -1;
+    }
+    gl_key_fingerprint(program->identity.key.public_key, fingerprint);
+    gl_info("guestlink-agent %s, key %.16s", PACKAGE_VERSION, fingerprint);
+    program->agent = gl_agent_new(&program->loop, settings);
+    program->session = gl_session_new(program->agent, &program->identity, &program->trust);
+    watch_signals(program);
+    gl_session_start(program->session);
+    gl_sys_notify("READY=1\nSTATUS=Looking for the host");
+    return 0;
+}
+
+/* ------------------------------------------------------------------ end */
+
+static void on_close_timer(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+/*
+ * Takes everything apart. A call whose handler has not ended, or a thread that hangs on a dead
+ * device, keeps the loop busy: then the process ends as it is, since taking it apart in the normal
+ * way would wait for ever.
+ */
+static void finish(struct program *program)
+{
+    uv_timer_t limit;
+    gl_session_free(program->session);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(program->signals); i++)
+        uv_close((uv_handle_t *)&program->signals[i], NULL);
+    uv_timer_init(&program->loop, &limit);
+    uv_timer_start(&limit, on_close_timer, CLOSE_MS, 0);
+    uv_unref((uv_handle_t *)&limit);
+    uv_run(&program->loop, UV_RUN_DEFAULT);
+    uv_close((uv_handle_t *)&limit, NULL);
+    uv_run(&program->loop, UV_RUN_NOWAIT);
+    bool busy = uv_loop_close(&program->loop) != 0 || gl_agent_calls(program->agent) > 0;
+    gl_host_trust_done(&program->trust);
+    gl_identity_done(&program->identity);
+    if (busy)
+        _Exit(0);
+    gl_agent_free(program->agent);
+}
 
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], GL_EXEC_HELPER_OPTION) == 0)
         gl_exec_helper_main();
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("guestlink-agent %s\n", PACKAGE_VERSION);
-        return 0;
+    struct program program = {.stopping = false};
+    switch (gl_options_parse(argc, argv, &program.options)) {
+    case GL_OPTIONS_RUN:
+        break;
+    case GL_OPTIONS_DONE:
+        return fflush(stdout) == 0 ? 0 : 1;
+    case GL_OPTIONS_BAD:
+        return 2;
     }
-    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    fprintf(help ? stdout : stderr, "usage: guestlink-agent --version|--help\n");
-    return help ? 0 : 2;
+    gl_sys_prepare();
+    if (gl_key_global_init() != 0 || uv_loop_init(&program.loop) != 0) {
+        gl_error("the cryptographic library or the event loop cannot be started");
+        return 1;
+    }
+    if (start(&program) != 0) {
+        uv_loop_close(&program.loop);
+        return 1;
+    }
+    uv_run(&program.loop, UV_RUN_DEFAULT);
+    finish(&program);
+    return 0;
 }
