@@ -47,7 +47,7 @@ struct gl_exec_spec {
     const char *const
         *argv; /* NULL-terminated; argv[0] is searched in the PATH of the environment made */
     const char *const *env; /* "NAME=value", NULL-terminated; over the login-like environment */
-    const char *directory;  /* NULL: the home directory, or / if there is none */
+    const char *directory;  /* NULL: the home directory, or / if there is none; relative to that */
     const char *user;       /* name or number; NULL: the agent's own */
     bool login_shell;       /* the account's shell as a login shell; argv is not used */
     bool terminal;          /* one terminal for all three, output comes on GL_EXEC_STDOUT */

@@ -92,14 +92,13 @@ static void take_user(const struct gl_exec_job *job)
         _exit(127);
 }
 
+/* Home first, so that a relative directory means one there. */
 static void take_directory(const struct gl_exec_job *job)
 {
-    if (*job->directory) {
-        if (chdir(job->directory) != 0)
-            fail(GL_EXEC_STAGE_DIRECTORY, errno, job->directory);
-    } else if (chdir(job->account.home) != 0 && chdir("/") != 0) {
+    if (chdir(job->account.home) != 0 && chdir("/") != 0)
         fail(GL_EXEC_STAGE_DIRECTORY, errno, "/");
-    }
+    if (*job->directory && chdir(job->directory) != 0)
+        fail(GL_EXEC_STAGE_DIRECTORY, errno, job->directory);
 }
 
 /* ------------------------------------------------------------------ program */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* guestlink exec: a program in the guest. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "mem.h"
+#include "message.h"
+#include "remote.h"
+#include "terminal.h"
+#include "utf8.h"
+
+#define TIMEOUT_MAX_S 31536000.0
+
+struct exec_options {
+    bool input;
+    int terminal; /* how often -t was given */
+    Gl__ExecStart start;
+};
+
+static int take_timeout(struct gl_cli *cli, struct exec_options *options, const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds > 0 && seconds <= TIMEOUT_MAX_S))
+        return gl_cli_usage(cli, "--timeout wants seconds, not '%s'", text);
+    options->start.timeout_ms = (uint64_t)(seconds * 1000);
+    if (options->start.timeout_ms == 0)
+        options->start.timeout_ms = 1;
+    return 0;
+}
+
+static int take_variable(struct gl_cli *cli, struct exec_options *options, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return gl_cli_usage(cli, "-e wants NAME=VALUE, not '%s'", text);
+    Gl__ExecStart *start = &options->start;
+    start->env = gl_realloc_array(start->env, start->n_env + 1, sizeof(*start->env));
+    start->env[start->n_env++] = gl_message_bytes(text, strlen(text));
+    return 0;
+}
+
+static int take_option(struct gl_cli *cli, struct exec_options *options, int option)
+{
+    switch (option) {
+    case 'i':
+        options->input = true;
+        return 0;
+    case 't':
+        options->terminal++;
+        return 0;
+    case 'd':
+        return gl_cli_usage(cli, "detached jobs (-d) are not in this version");
+    case 'u':
+        if (!*optarg || !gl_utf8_valid(optarg, strlen(optarg)))
+            return gl_cli_usage(cli, "-u wants the name of a user");
+        options->start.user = optarg;
+        return 0;
+    case 'w':
+        options->start.directory = gl_message_bytes(optarg, strlen(optarg));
+        return 0;
+    case 'e':
+        return take_variable(cli, options, optarg);
+    default:
+        return take_timeout(cli, options, optarg);
+    }
+}
+
+/* As ssh: -t where nobody types makes no terminal but for -tt. Without -i nobody is expected to
+ * type. */
+static void choose_terminal(struct gl_cli *cli, struct exec_options *options, const char *guest,
+                            struct gl_remote *remote)
+{
+    bool typing = gl_terminal_is(0);
+    remote->input = options->input || (options->terminal && typing);
+    remote->terminal = options->terminal > 1 || (options->terminal && (typing || !options->input));
+    if (options->terminal && !remote->terminal)
+        gl_cli_error(cli, guest, GL_STATUS_PRECONDITION,
+                     "no terminal is made, since standard input is none (-tt makes one)");
+}
+
+static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc, char **argv)
+{
+    if (argc < 1)
+        return gl_cli_usage(cli, "a GUEST is expected");
+    const char *guest = argv[0];
+    int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
+    if (first >= argc)
+        return gl_cli_usage(cli, "a program to run is expected after %s", guest);
+    struct gl_remote remote = {.start = &options->start};
+    choose_terminal(cli, options, guest, &remote);
+    options->start.n_argv = (size_t)(argc - first);
+    options->start.argv = GL_NEW0_ARRAY(ProtobufCBinaryData, options->start.n_argv);
+    for (int i = first; i < argc; i++)
+        options->start.argv[i - first] = gl_message_bytes(argv[i], strlen(argv[i]));
+    int status = gl_cli_connect(cli);
+    if (status == 0)
+        status = gl_remote_run(cli, guest, &remote);
+    gl_free(options->start.argv);
+    return status;
+}
+
+static int run(struct gl_cli *cli, int argc, char **argv)
+{
+    enum { OPTION_TIMEOUT = 1 };
+    static const struct option longs[] = {{"interactive", no_argument, NULL, 'i'},
+                                          {"tty", no_argument, NULL, 't'},
+                                          {"detach", no_argument, NULL, 'd'},
+                                          {"user", required_argument, NULL, 'u'},
+                                          {"workdir", required_argument, NULL, 'w'},
+                                          {"env", required_argument, NULL, 'e'},
+                                          {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+                                          {NULL, 0, NULL, 0}};
+    struct exec_options options = {.start = GL__EXEC_START__INIT};
+    int option, status = 0;
+    while (status == 0 &&
+           (option = gl_cli_getopt(cli, argc, argv, "+itdu:w:e:", longs, &status)) != -1) {
+        if (option == GL_CLI_EXIT)
+            goto out;
+        status = take_option(cli, &options, option);
+    }
+    if (status == 0)
+        status = exec_guest(cli, &options, argc - optind, argv + optind);
+out:
+    gl_free(options.start.env);
+    return status;
+}
+
+const struct gl_command gl_command_exec = {
+    .name = "exec",
+    .synopsis = "[-i] [-t] [-u USER] [-w DIR] [-e K=V]... [--timeout SEC] GUEST -- ARGV...",
+    .summary = "Run a program in a guest.",
+    .help =
+        "  -i, --interactive  pass standard input on; without it the program reads nothing\n"
+        "  -t, --tty          a terminal in the guest, and -i if standard input is a terminal;\n"
+        "                     if -i is given and it is none, -tt is needed to have one\n"
+        "  -u, --user USER    as this user of the guest (default: as the agent runs)\n"
+        "  -w, --workdir DIR  in this directory (default: the user's home)\n"
+        "  -e, --env K=V      set a variable; may be given several times\n"
+        "  --timeout SEC      end it after so long: TERM, after 5 s KILL; exit status 124\n"
+        "\n"
+        "There is no shell between: for pipes and the like run one, as in the example.\n"
+        "INT, TERM, HUP, QUIT, USR1 and USR2 are passed on; INT or TERM twice within 2 s ends\n"
+        "guestlink, too. When guestlink ends, so does the program and all that it started.\n"
+        "With a terminal, ~. at the start of a line ends the connection.\n"
+        "\n"
+        "Exit status: the program's; 128+N if signal N killed it; 124 time ran out; 125 guestlink\n"
+        "failed; 126 found but cannot be run; 127 not found; 141 standard output was closed.\n"
+        "With --json: lines {\"stream\", \"data\"} and at last {\"exit\"}.\n"
+        "\n"
+        "  guestlink exec web1 -- sh -c 'dmesg | tail'\n"
+        "  guestlink exec -i web1 -- tar -xC /srv < site.tar\n",
+    .failure = 125,
+    .usage = 125,
+    .run = run,
+};

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+#include "remote.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+#include "json.h"
+#include "keys.h"
+#include "mem.h"
+#include "message.h"
+#include "streams.h"
+#include "terminal.h"
+#include "utf8.h"
+
+#define SECOND_SIGNAL_MS 2000 /* within which the same signal again ends us */
+#define SIGNALS_MAX      8
+#define STATUS_PIPE      141 /* 128 + SIGPIPE, as a shell says it */
+#define STATUS_TIMEOUT   124
+#define STATUS_CANNOT    126
+#define STATUS_NO_SUCH   127
+
+/* What comes from one of the program's outputs. */
+struct sink {
+    struct remote_run *run;
+    struct gl_output *output;
+    const char *name;
+    char held[4]; /* --json: the beginning of a character whose end has not come */
+    size_t n_held;
+};
+
+struct remote_run {
+    struct gl_cli *cli;
+    const char *guest;
+    const struct gl_remote *remote;
+    struct gl_stream *stream; /* NULL: it has ended */
+    struct gl_input *input;
+    struct sink sinks[2]; /* stdout, stderr */
+    struct gl_keys keys;
+    bool started, has_exit, eof_sent;
+    Gl__ExecExit exit; /* without signal_name */
+    char signal_name[32];
+    struct gl_outcome outcome;
+    bool over;  /* the stream has ended */
+    int status; /* of this program; -1: as the outcome says */
+    uv_signal_t signals[SIGNALS_MAX + 3];
+    size_t n_signals;
+    int last_signal;
+    uint64_t last_signal_ms;
+    bool raw;
+};
+
+/* ------------------------------------------------------------------ the end */
+
+static void stop_streams(struct remote_run *run)
+{
+    gl_input_free(run->input);
+    run->input = NULL;
+}
+
+/* We do not go on: the program is ended, and this is our exit status. */
+static void give_up(struct remote_run *run, int status)
+{
+    if (run->status < 0)
+        run->status = status;
+    if (run->stream) {
+        gl_stream_reset(run->stream, GL_STATUS_CANCELLED, "");
+        gl_stream_release(run->stream);
+        run->stream = NULL;
+    }
+    run->over = true;
+    stop_streams(run);
+}
+
+static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text)
+{
+    struct remote_run *run = ctx;
+    gl_stream_release(stream);
+    run->stream = NULL;
+    run->over = true;
+    run->outcome.status = status;
+    snprintf(run->outcome.text, sizeof(run->outcome.text), "%s", text);
+    stop_streams(run);
+}
+
+/* ------------------------------------------------------------------ output */
+
+static void consume(struct remote_run *run, size_t charge)
+{
+    if (run->stream && charge > 0)
+        gl_stream_consume(run->stream, charge);
+}
+
+static void on_written(void *ctx, size_t charge)
+{
+    struct sink *sink = ctx;
+    consume(sink->run, charge);
+}
+
+static void on_stdout_failed(void *ctx, int error)
+{
+    struct sink *sink = ctx;
+    struct remote_run *run = sink->run;
+    if (run->status >= 0)
+        return;
+    if (error == UV_EPIPE) {
+        give_up(run, STATUS_PIPE);
+        return;
+    }
+    gl_terminal_restore();
+    give_up(run, gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
+                              "cannot write standard output: %s", uv_strerror(error)));
+}
+
+/* As a program whose errors nobody reads, it goes on. */
+static void on_stderr_failed(void *ctx, int error)
+{
+    (void)ctx, (void)error;
+}
+
+static const struct gl_output_events stdout_events = {on_written, on_stdout_failed};
+static const struct gl_output_events stderr_events = {on_written, on_stderr_failed};
+
+/* How many bytes at the end may be the beginning of a character. */
+static size_t unfinished(const uint8_t *data, size_t len)
+{
+    for (size_t n = 1; n <= 3 && n <= len; n++) {
+        uint8_t c = data[len - n];
+        if (c >= 0xc0)
+            return n < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? n : 0;
+        if (c < 0x80)
+            return 0;
+    }
+    return 0;
+}
+
+static void write_json(struct remote_run *run, json_t *object, size_t charge)
+{
+    json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t len = text ? strlen(text) : 0;
+    struct gl_block *block = gl_block_new(len + 1);
+    if (text)
+        memcpy(gl_block_data(block), text, len);
+    gl_block_data(block)[len] = '\n';
+    struct gl_slice line = gl_slice_of(block, 0, len + 1);
+    gl_block_unref(block);
+    free(text);
+    json_decref(object);
+    gl_output_write(run->sinks[0].output, line, charge);
+}
+
+/* Text that was cut within a character stays text: the rest of it is awaited. */
+static void write_json_data(struct sink *sink, struct gl_slice data, size_t charge, bool last)
+{
+    size_t len = sink->n_held + data.len;
+    uint8_t *bytes = gl_alloc(len);
+    memcpy(bytes, sink->held, sink->n_held);
+    if (data.len)
+        memcpy(bytes + sink->n_held, data.data, data.len);
+    sink->n_held = last ? 0 : unfinished(bytes, len);
+    len -= sink->n_held;
+    memcpy(sink->held, bytes + len, sink->n_held);
+    if (len > 0)
+        write_json(sink->run,
+                   json_pack("{s:s, s:o}", "stream", sink->name, "data", gl_json_bytes(bytes, len)),
+                   charge);
+    else
+        consume(sink->run, charge);
+    gl_free(bytes);
+    gl_slice_unref(&data);
+}
+
+static void on_data(void *ctx, struct gl_stream *stream, uint8_t channel, struct gl_slice data,
+                    size_t charge)
+{
+    struct remote_run *run = ctx;
+    if (channel != 1 && channel != 2) {
+        gl_slice_unref(&data);
+        gl_stream_consume(stream, charge);
+        return;
+    }
+    struct sink *sink = &run->sinks[channel - 1];
+    if (run->cli->json)
+        write_json_data(sink, data, charge, false);
+    else if (sink->output)
+        gl_output_write(sink->output, data, charge);
+    else {
+        gl_slice_unref(&data);
+        gl_stream_consume(stream, charge);
+    }
+}
+
+/* ------------------------------------------------------------------ input */
+
+static void pace_input(struct remote_run *run)
+{
+    if (run->input && run->stream)
+        gl_input_read(run->input, gl_stream_queued(run->stream) < GL_STREAM_QUEUE);
+}
+
+static void on_input(void *ctx, struct gl_slice data)
+{
+    struct remote_run *run = ctx;
+    bool go_on = true;
+    if (run->raw) {
+        struct gl_block *block = gl_block_new(data.len + 1);
+        size_t len;
+        go_on = gl_keys_filter(&run->keys, data.data, data.len, gl_block_data(block), &len);
+        gl_slice_unref(&data);
+        data = gl_slice_of(block, 0, len);
+        gl_block_unref(block);
+    }
+    if (!go_on) {
+        gl_slice_unref(&data);
+        gl_terminal_restore();
+        fputc('\n', stderr);
+        give_up(run, gl_cli_error(run->cli, run->guest, GL_STATUS_CANCELLED, "ended by ~."));
+        return;
+    }
+    if (data.len > 0 && run->stream)
+        gl_stream_send_data(run->stream, 0, data, data.len);
+    else
+        gl_slice_unref(&data);
+    pace_input(run);
+}
+
+/* An input that cannot be read has ended, as far as the program is concerned. */
+static void on_input_end(void *ctx, int error)
+{
+    struct remote_run *run = ctx;
+    (void)error;
+    if (run->stream && !run->eof_sent)
+        gl_stream_send_eof(run->stream);
+    run->eof_sent = true;
+}
+
+static const struct gl_input_events input_events = {on_input, on_input_end};
+
+static void on_sent(void *ctx, struct gl_stream *stream, size_t credit)
+{
+    (void)stream, (void)credit;
+    pace_input(ctx);
+}
+
+/* Not before the program runs: what it will never read is left for others. */
+static void start_input(struct remote_run *run)
+{
+    if (!run->remote->input)
+        return;
+    if (gl_input_new(run->cli->loop, 0, &input_events, run, &run->input) != 0) {
+        on_input_end(run, 0);
+        return;
+    }
+    pace_input(run);
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static void take_exit(struct remote_run *run, const Gl__ExecExit *message)
+{
+    run->has_exit = true;
+    run->exit = *message;
+    snprintf(run->signal_name, sizeof(run->signal_name), "%s", message->signal_name);
+}
+
+static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice message, size_t charge)
+{
+    struct remote_run *run = ctx;
+    const ProtobufCMessageDescriptor *type =
+        run->started ? &gl__exec_exit__descriptor : &gl__exec_started__descriptor;
+    ProtobufCMessage *decoded = NULL;
+    int error = gl_message_unpack(type, message.data, message.len, &decoded, NULL);
+    gl_slice_unref(&message);
+    gl_stream_consume(stream, charge);
+    if (error) {
+        give_up(run, gl_cli_error(run->cli, run->guest, GL_STATUS_PROTOCOL,
+                                  "the answer cannot be read; do the versions differ?"));
+        return;
+    }
+    if (run->started) {
+        take_exit(run, (const Gl__ExecExit *)decoded);
+    } else {
+        run->started = true;
+        start_input(run);
+    }
+    gl_message_free(decoded);
+}
+
+static const struct gl_stream_events stream_events = {
+    .on_message = on_message,
+    .on_data = on_data,
+    .on_end = on_end,
+    .on_sent = on_sent,
+};
+
+static void send_input(struct remote_run *run, const Gl__ExecInput *input)
+{
+    if (run->stream && !run->eof_sent)
+        gl_stream_send_message(run->stream, gl_message_pack(input), 0);
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void send_size(struct remote_run *run)
+{
+    Gl__ExecInput input = GL__EXEC_INPUT__INIT;
+    if (run->remote->terminal && gl_terminal_size(&input.columns, &input.rows))
+        send_input(run, &input);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct remote_run *run = handle->data;
+    uint64_t now = uv_now(run->cli->loop);
+    bool again = number == run->last_signal && now - run->last_signal_ms <= SECOND_SIGNAL_MS;
+    run->last_signal = number;
+    run->last_signal_ms = now;
+    if (run->over)
+        return;
+    if (again && (number == SIGINT || number == SIGTERM)) {
+        give_up(run, 128 + number);
+        return;
+    }
+    Gl__ExecInput input = GL__EXEC_INPUT__INIT;
+    for (const struct gl_terminal_signal *s = gl_terminal_signals; s->number; s++) {
+        if (s->number == number)
+            input.signal = (uint32_t)s->exec_signal;
+    }
+    send_input(run, &input);
+}
+
+static void on_resize(uv_signal_t *handle, int number)
+{
+    (void)number;
+    send_size(handle->data);
+}
+
+static void on_stop(uv_signal_t *handle, int number)
+{
+    (void)number;
+    gl_terminal_stop();
+    send_size(handle->data);
+}
+
+/* After SIGSTOP the shell has made the terminal its own. */
+static void on_continue(uv_signal_t *handle, int number)
+{
+    (void)number;
+    (void)gl_terminal_raw();
+    send_size(handle->data);
+}
+
+static void watch_signal(struct remote_run *run, int number, uv_signal_cb callback)
+{
+    uv_signal_t *handle = &run->signals[run->n_signals];
+    if (number == 0 || run->n_signals == GL_ARRAY_SIZE(run->signals) ||
+        uv_signal_init(run->cli->loop, handle) != 0)
+        return;
+    handle->data = run;
+    run->n_signals++;
+    (void)uv_signal_start(handle, callback, number);
+}
+
+static void watch_signals(struct remote_run *run)
+{
+    for (const struct gl_terminal_signal *s = gl_terminal_signals; s->number; s++)
+        watch_signal(run, s->number, on_signal);
+    if (run->remote->terminal)
+        watch_signal(run, gl_terminal_resized, on_resize);
+    if (run->raw) {
+        watch_signal(run, gl_terminal_stopped, on_stop);
+        watch_signal(run, gl_terminal_continued, on_continue);
+    }
+}
+
+/* ------------------------------------------------------------------ all together */
+
+static int exit_status(struct remote_run *run)
+{
+    const Gl__ExecExit *e = &run->exit;
+    if (run->status >= 0)
+        return run->status;
+    if (run->outcome.status == GL_STATUS_OK && run->has_exit) {
+        if (e->timed_out)
+            return STATUS_TIMEOUT;
+        if (e->signal)
+            return e->signal < 128 ? 128 + (int)e->signal : 255;
+        return e->code <= 255 ? (int)e->code : 255;
+    }
+    if (run->outcome.status == GL_STATUS_OK) {
+        run->outcome.status = GL_STATUS_PROTOCOL;
+        snprintf(run->outcome.text, sizeof(run->outcome.text), "the agent told no exit status");
+    }
+    int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
+    if (run->outcome.status == GL_STATUS_NOT_EXECUTABLE)
+        return STATUS_CANNOT;
+    if (run->outcome.status == GL_STATUS_PROGRAM_NOT_FOUND)
+        return STATUS_NO_SUCH;
+    return status;
+}
+
+static void write_json_exit(struct remote_run *run)
+{
+    for (size_t i = 0; i < 2; i++)
+        write_json_data(&run->sinks[i], GL_SLICE_EMPTY, 0, true);
+    if (run->status >= 0 || run->outcome.status != GL_STATUS_OK || !run->has_exit)
+        return;
+    const Gl__ExecExit *e = &run->exit;
+    write_json(run,
+               json_pack("{s:{s:I, s:I, s:o, s:b, s:i}}", "exit", "code", (json_int_t)e->code,
+                         "signal", (json_int_t)e->signal, "signal_name",
+                         gl_json_bytes(run->signal_name, strlen(run->signal_name)), "timed_out",
+                         (int)e->timed_out, "status", exit_status(run)),
+               0);
+}
+
+static bool drained(const struct remote_run *run)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (run->sinks[i].output && !gl_output_is_empty(run->sinks[i].output))
+            return false;
+    }
+    return true;
+}
+
+static void open_outputs(struct remote_run *run)
+{
+    static const char *const names[] = {"stdout", "stderr"};
+    for (size_t i = 0; i < 2; i++) {
+        struct sink *sink = &run->sinks[i];
+        sink->run = run;
+        sink->name = names[i];
+        int error = gl_output_new(run->cli->loop, (int)i + 1, i ? &stderr_events : &stdout_events,
+                                  sink, &sink->output);
+        if (error && i == 0)
+            on_stdout_failed(sink, error);
+    }
+}
+
+static void close_all(struct remote_run *run)
+{
+    gl_terminal_restore();
+    stop_streams(run);
+    for (size_t i = 0; i < 2; i++)
+        gl_output_free(run->sinks[i].output);
+    for (size_t i = 0; i < run->n_signals; i++)
+        uv_close((uv_handle_t *)&run->signals[i], NULL);
+    /* The connection's handles stay; all of ours are closed in one round. */
+    uv_run(run->cli->loop, UV_RUN_NOWAIT);
+}
+
+static void fill_in(const struct remote_run *run)
+{
+    Gl__ExecStart *start = run->remote->start;
+    const char *term = gl_terminal_name();
+    start->stdin_open = run->remote->input;
+    start->terminal = run->remote->terminal;
+    if (!start->terminal)
+        return;
+    unsigned columns, rows;
+    if (gl_terminal_size(&columns, &rows)) {
+        start->columns = columns;
+        start->rows = rows;
+    }
+    if (term && gl_utf8_valid(term, strlen(term)))
+        start->term = (char *)(uintptr_t)term;
+}
+
+static void converse(struct remote_run *run)
+{
+    if (run->raw) {
+        int error = gl_terminal_raw();
+        if (error)
+            run->status = gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
+                                       "cannot set the terminal: %s", uv_strerror(error));
+    }
+    fill_in(run);
+    int error = 0;
+    if (run->status < 0)
+        error = gl_call_open(gl_client_mux(run->cli->client), "exec", "start", run->guest,
+                             run->remote->start, run->remote->terminal ? GL_FLAG_INTERACTIVE : 0,
+                             &stream_events, run, &run->stream);
+    if (error) {
+        gl_terminal_restore();
+        run->status =
+            gl_cli_error(run->cli, run->guest, gl_status_from_errno(error), "%s",
+                         error == UV_EMSGSIZE ? "the arguments and variables are too long together"
+                                              : uv_strerror(error));
+    }
+    while (run->status < 0 && !run->over)
+        uv_run(run->cli->loop, UV_RUN_ONCE);
+    if (run->cli->json)
+        write_json_exit(run);
+    while (run->status < 0 && !drained(run))
+        uv_run(run->cli->loop, UV_RUN_ONCE);
+}
+
+int gl_remote_run(struct gl_cli *cli, const char *guest, const struct gl_remote *remote)
+{
+    struct remote_run *run = GL_NEW0(struct remote_run);
+    run->cli = cli;
+    run->guest = guest;
+    run->remote = remote;
+    run->status = -1;
+    run->raw = remote->terminal && remote->input && gl_terminal_is(0);
+    open_outputs(run);
+    watch_signals(run);
+    if (run->status < 0)
+        converse(run);
+    close_all(run);
+    int status = exit_status(run);
+    gl_free(run);
+    return status;
+}

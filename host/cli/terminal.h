@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The terminal that this process runs in, and signals. Twins: linux/terminal.c, windows/terminal.c.
+ */
+#ifndef GL_CLI_TERMINAL_H
+#define GL_CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+bool gl_terminal_is(int fd);
+/* Size of the terminal that output goes to (or input comes from). false: there is none, or it has
+ * no size. */
+bool gl_terminal_size(unsigned *ret_columns, unsigned *ret_rows);
+/* TERM; NULL: not known. */
+const char *gl_terminal_name(void);
+
+/*
+ * Raw mode on standard input: every key is passed on as it is. It is undone by
+ * gl_terminal_restore(), at the end of the process, also by exit() and when it crashes. Fine to
+ * call again (after the process was stopped and continued). UV_E*.
+ */
+int gl_terminal_raw(void);
+void gl_terminal_restore(void);
+/* Stops this process, as ^Z does, out of raw mode, and into it again when it is continued. */
+void gl_terminal_stop(void);
+
+/* Signals that are passed on: the system's number and the one of enum ExecSignal. Ends with {0, 0}.
+ */
+struct gl_terminal_signal {
+    int number, exec_signal;
+};
+extern const struct gl_terminal_signal gl_terminal_signals[];
+
+/* The system's numbers of others; 0: it has none. */
+extern const int gl_terminal_resized;   /* the terminal has another size */
+extern const int gl_terminal_stopped;   /* somebody wants us to stop, as by ^Z */
+extern const int gl_terminal_continued; /* after that */
+
+#endif
