@@ -2,6 +2,7 @@
 /* This program is its own exec helper, as the agent is: see main(). */
 #include "exec-process.h"
 
+#include <limits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -378,7 +379,7 @@ END_TEST
 
 START_TEST(policy_sees_the_resolved_program)
 {
-    char link[] = "/tmp/gl-link-XXXXXX", expected[512];
+    char link[] = "/tmp/gl-link-XXXXXX", expected[PATH_MAX];
     close(mkstemp(link));
     unlink(link);
     ck_assert_int_eq(symlink("/bin/sh", link), 0);
