@@ -45,8 +45,12 @@ static void show_addresses(const Gl__Info *info)
 {
     for (size_t i = 0; i < info->n_addresses; i++) {
         const Gl__Info__Address *a = info->addresses[i];
-        char *text = gl_asprintf("%s/%" PRIu32 " on %s%s%s%s", a->address, a->prefix, a->interface,
-                                 a->mac[0] ? " " : "", a->mac, a->up ? "" : " (down)");
+        bool has = a->address[0] != '\0';
+        char *where =
+            has ? gl_asprintf("%s/%" PRIu32 " on ", a->address, a->prefix) : gl_strdup("");
+        char *text = gl_asprintf("%s%s%s%s%s%s", where, a->interface, a->mac[0] ? " " : "", a->mac,
+                                 has ? "" : ", no address", a->up ? "" : ", down");
+        gl_free(where);
         line(i == 0 ? "addresses" : "", text);
         gl_free(text);
     }
