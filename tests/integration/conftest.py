@@ -21,7 +21,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="module")
 def shared():
-    """A world, started, that several tests use and none may break. Its guest is called g."""
+    """A world, started, that several tests use and none may break. Its guest is called g1."""
     with opened(World()) as own:
         yield own.start()
 

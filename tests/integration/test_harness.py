@@ -108,6 +108,19 @@ def test_the_proxy_stalls_and_goes_on(proxied):
     server.close()
 
 
+def test_the_proxy_stalls_after_exactly_so_many_bytes(proxied):
+    proxy, dial = proxied
+    client, server = dial()
+    proxy.stall_after(UP, 5)
+    client.sendall(b"12345678")
+    proxy.wait_stalled()
+    assert server.recv(100) == b"12345" and proxy.bytes[UP] == 5
+    proxy.go_on()
+    assert server.recv(100) == b"678"
+    client.close()
+    server.close()
+
+
 def test_the_proxy_closes_one_side_only(proxied):
     proxy, dial = proxied
     client, server = dial()

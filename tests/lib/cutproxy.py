@@ -6,7 +6,9 @@
         proxy.plan_cuts(UP, [10, 1 << 20])  # the next connection is cut after exactly 10 bytes from
                                        # the dialling side, the one after it after 1 MiB
         proxy.stall(DOWN)              # nothing goes on in that direction; the kernel's buffers fill
+        proxy.stall_after(UP, 1 << 20) # the same after exactly so many more bytes; wait_stalled()
         proxy.go_on()
+        proxy.mute()                   # the present connections stay open, but nothing passes any more
         proxy.close_side("client")     # one side only: the other does not notice
         proxy.refuse = True            # new connections are closed at once
         proxy.cuts, proxy.accepted, proxy.bytes[UP]
@@ -32,7 +34,7 @@ class _Pair:
         self.passed = {UP: 0, DOWN: 0}
         self.ended = {UP: False, DOWN: False}
         self.budget = budget  # {direction: bytes} after which it is cut
-        self.held = set()  # directions that are stalled
+        self.muted = False
 
 
 _FROM = {UP: "client", DOWN: "server"}
@@ -48,6 +50,7 @@ class CutProxy:
         self.refuse = False
         self._plan = []  # budgets of the connections to come
         self._stalled = set()
+        self._stall_at = {}  # {direction: bytes in all}
         self._pairs = []
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -120,9 +123,27 @@ class CutProxy:
             self._stalled |= set(directions or (UP, DOWN))
             self._update_all()
 
+    def stall_after(self, direction, count):
+        """Passes exactly `count` more bytes in that direction, then nothing either way."""
+        with self._lock:
+            self._stall_at = {direction: self.bytes[direction] + count}
+
+    def wait_stalled(self, timeout=60):
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._stalled, timeout):
+                raise AssertionError(f"not so many bytes passed in {timeout} s: {self.bytes}")
+
     def go_on(self):
         with self._lock:
             self._stalled.clear()
+            self._stall_at.clear()
+            self._update_all()
+
+    def mute(self):
+        """The present connections pass nothing any more, for good; new ones do."""
+        with self._lock:
+            for pair in self._pairs:
+                pair.muted = True
             self._update_all()
 
     def close_side(self, side):
@@ -235,7 +256,10 @@ class CutProxy:
 
     def _send(self, pair, direction):
         data, sock = pair.pending[direction], pair.socks[_TO[direction]]
+        if direction in self._stalled:
+            return
         room = pair.budget.get(direction, 1 << 62) - pair.passed[direction]
+        room = min(room, self._stall_at.get(direction, 1 << 62) - self.bytes[direction])
         if sock is None:  # into the void: the sender does not notice
             pair.pending[direction] = b""
             return
@@ -251,6 +275,9 @@ class CutProxy:
         self.bytes[direction] += sent
         if pair.passed[direction] >= pair.budget.get(direction, 1 << 62):
             self._cut(pair)
+        if self.bytes[direction] >= self._stall_at.get(direction, 1 << 62):
+            self._stalled |= {UP, DOWN}
+            self._update_all()
 
     # ---- under the lock
 
@@ -286,6 +313,9 @@ class CutProxy:
                 continue
             read, write = (UP, DOWN) if side == "client" else (DOWN, UP)
             mask = 0
+            if pair.muted:
+                self._forget(sock)
+                continue
             if not pair.pending[read] and read not in self._stalled:
                 mask |= selectors.EVENT_READ
             if pair.pending[write] and write not in self._stalled:

@@ -3,7 +3,7 @@
 
     world = World()
     world.start()                       # both daemons; comes back when the agent is connected
-    world.gl("exec", "g", "--", "true") # the command line; see Result
+    world.gl("exec", "g1", "--", "true") # the command line; see Result
     world.agent.kill()                  # SIGKILL; stop() is SIGTERM, and start_agent() starts anew
     world.close()                       # stops both, and asserts what every test has to leave behind
 
@@ -28,8 +28,8 @@ FULL = os.environ.get("GL_FULL", "") not in ("", "0")
 PATIENCE = 60.0
 #: How long processes may take to vanish after their daemon has ended.
 LINGER = 5.0
-#: The guest of a World, unless it is told otherwise.
-GUEST = "g"
+#: The guest of a World, unless it is told otherwise. (One letter would be a drive of `cp`.)
+GUEST = "g1"
 
 _REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "Assertion `")
 
@@ -51,8 +51,8 @@ def until(condition, what, timeout=PATIENCE, interval=0.01):
         time.sleep(interval)
 
 
-def program(name):
-    return os.path.join(BUILD, name)
+def program(name, build=None):
+    return os.path.join(build or BUILD, name)
 
 
 def sanitized(name="guestlink-hostd"):
@@ -141,7 +141,7 @@ class Daemon:
 
     def __init__(self, world, name, args, log, env=None):
         self.world, self.name, self.log_path = world, name, log
-        self.args = [program(name), *args]
+        self.args = [program(name, world.build), *args]
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -209,12 +209,13 @@ class World:
     agent_conf, tmp (for the test's own files). hostd and agent are Daemons or None.
 
     hostd_conf and agent_conf are the text of the configuration files. `connect` is the path that
-    the agent dials: a CutProxy's, say.
+    the agent dials: a CutProxy's, say. `build` has the programs, if not $GL_BUILDDIR.
     """
 
     def __init__(self, hostd_conf="", agent_conf="", hostd_args=(), agent_args=(), name=GUEST,
-                 connect=None):
+                 connect=None, build=None):
         adopt_orphans()
+        self.build = build
         self.dir = tempfile.mkdtemp(prefix="gl-")
         os.chmod(self.dir, 0o755)
         self.control = os.path.join(self.dir, "control.sock")
@@ -288,6 +289,16 @@ class World:
             self.wait_guest()
         return self.agent
 
+    def add_agent(self, name, state=None, connect=None, conf=None, wait=True):
+        """A further agent: of its own state folder DIR/name, unless told otherwise."""
+        state = state or os.path.join(self.dir, name)
+        args = ["--connect", f"unix:{connect or self.connect}", "--name", name, "--state", state,
+                "--config", self.write(os.path.join(self.dir, f"{name}.conf"), conf or "")]
+        agent = self.daemon("guestlink-agent", args, f"agent-{name}.log")
+        if wait:
+            self.wait_guest(name)
+        return agent
+
     def wait_guest(self, name=None, timeout=PATIENCE):
         """Until the host says that the guest takes commands."""
         result = self.gl("wait", "--timeout", f"{timeout:g}", name or self.name,
@@ -319,7 +330,7 @@ class World:
             popen["stdin"] = stdin
         popen.setdefault("stdout", subprocess.PIPE)
         popen.setdefault("stderr", subprocess.PIPE)
-        done = subprocess.run([program("guestlink"), *args], timeout=timeout,
+        done = subprocess.run([program("guestlink", self.build), *args], timeout=timeout,
                               env=self.environ(env), check=False,
                               **{"cwd": self.tmp, **popen})
         result = Result(done.args, done.returncode, done.stdout or b"", done.stderr or b"")
@@ -331,7 +342,7 @@ class World:
         """Starts guestlink; close() asserts that it has ended by then."""
         for stream in ("stdin", "stdout", "stderr"):
             popen.setdefault(stream, subprocess.PIPE)
-        client = subprocess.Popen([program("guestlink"), *args], env=self.environ(env),
+        client = subprocess.Popen([program("guestlink", self.build), *args], env=self.environ(env),
                                   **{"cwd": self.tmp, **popen})
         self.clients.append(client)
         return client
