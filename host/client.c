@@ -61,7 +61,7 @@ static void client_on_greeted(void *ctx, struct gl_greet *greet, struct gl_hands
                 .epoch = 1,
                 .payload_max = gl_handshake_payload_max(h),
                 .local_streams_max = peer->streams_max,
-                .peer_streams_max = 0,
+                .peer_streams_max = 1, /* it opens none */
                 .window_growth_max = CLIENT_GROWTH_MAX,
                 .resumable = false},
         .events = &client_link_events,
@@ -127,7 +127,7 @@ static void client_on_connected(void *ctx, int status, struct gl_transport *t)
         .local = true,
         .hello = {.role = GL__ROLE__ROLE_CLIENT,
                   .payload_max = gl_transport_payload_max(t),
-                  .streams_max = 0,
+                  .streams_max = 1, /* the least that a hello may say */
                   .software = "guestlink " PACKAGE_VERSION},
         .peer_role = GL__ROLE__ROLE_HOST,
     };
