@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The host daemon. */
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+/* guestlink-hostd, the host daemon. */
+#include "daemon.h"
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("guestlink-hostd %s\n", PACKAGE_VERSION);
+    struct gl_settings *settings;
+    int status = gl_settings_read(argc, argv, &settings);
+    if (status == GL_SETTINGS_DONE)
         return 0;
-    }
-    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    fprintf(help ? stdout : stderr, "usage: guestlink-hostd --version|--help\n");
-    return help ? 0 : 2;
+    if (status != 0)
+        return status;
+    status = gl_daemon_run(settings);
+    gl_settings_free(settings);
+    return status;
 }

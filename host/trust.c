@@ -357,8 +357,7 @@ static enum gl_status keep(struct gl_trust *trust, struct gl_trust_entry *entry,
     return GL_STATUS_INTERNAL;
 }
 
-/* By the id or fingerprint of an offered key. */
-static struct gl_trust_entry *find_offered(const struct gl_trust *trust, const char *ref)
+struct gl_trust_entry *gl_trust_find_offered(const struct gl_trust *trust, const char *ref)
 {
     GL_LIST_FOREACH (node, &trust->entries) {
         struct gl_trust_entry *entry = ENTRY_OF(node);
@@ -376,7 +375,7 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
                                struct gl_trust_entry **ret_entry, bool *ret_swapped,
                                struct gl_why *why)
 {
-    struct gl_trust_entry *entry = find_offered(trust, ref);
+    struct gl_trust_entry *entry = gl_trust_find_offered(trust, ref);
     bool swap = entry;
     if (!entry) {
         entry = gl_trust_find(trust, ref);

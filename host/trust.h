@@ -24,11 +24,12 @@
 #include "status.h"
 #include "why.h"
 
-#define GL_TRUST_GUESTS_MAX   4096u
-#define GL_TRUST_PENDING_MAX  256u
-#define GL_TRUST_QUOTA_PERIOD 3600u /* seconds; new keys of one place in it: gl_trust_claim.quota  \
-                                     */
-#define GL_TRUST_ID_SIZE    17u     /* first 16 hex digits of the fingerprint, and NUL */
+#define GL_TRUST_GUESTS_MAX  4096u
+#define GL_TRUST_PENDING_MAX 256u
+#define GL_TRUST_QUOTA_PERIOD                                                                      \
+    3600u                       /* seconds; new keys of one place in it: gl_trust_claim.quota      \
+                                 */
+#define GL_TRUST_ID_SIZE    17u /* first 16 hex digits of the fingerprint, and NUL */
 #define GL_TRUST_PLACE_SIZE 160u
 
 enum gl_trust_policy {
@@ -116,6 +117,8 @@ void gl_trust_touch(struct gl_trust *trust, struct gl_trust_entry *entry, const 
 struct gl_trust_entry *gl_trust_find(const struct gl_trust *trust, const char *ref);
 struct gl_trust_entry *gl_trust_find_key(const struct gl_trust *trust,
                                          const uint8_t key[GL_KEY_SIZE]);
+/* The guest at whose name the key with this id or fingerprint was offered; NULL. */
+struct gl_trust_entry *gl_trust_find_offered(const struct gl_trust *trust, const char *ref);
 /* What `trust ls` shows: MISMATCH while another key is on offer. */
 Gl__TrustState gl_trust_shown(const struct gl_trust_entry *entry);
 

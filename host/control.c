@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "escape.h"
+#include "greet.h"
+#include "guest.h"
+#include "link.h"
+#include "message.h"
+#include "platform.h"
+#include "relay.h"
+#include "session.h"
+
+#define GROUP            "guestlink"
+#define CLIENTS_USER_MAX (GL_CLIENTS_MAX / 2) /* nobody locks the others out */
+#define WORD_MAX         64u                  /* bytes of a service's or method's name */
+/* The kernel tells when a local client goes. One that was stopped (Ctrl-Z) must not be given up. */
+#define NEVER_NS (100ull * 365 * 86400 * 1000000000)
+
+static const struct gl_service *const services[] = {&gl_service_host, &gl_service_trust, NULL};
+
+bool gl_control_may(const struct gl_control_client *client, const struct gl_trust_entry *entry,
+                    const char *service, const char *method)
+{
+    struct gl_rules_guest guest;
+    if (entry)
+        guest = (struct gl_rules_guest){entry->name, entry->id};
+    return gl_rules_allow(client->daemon->settings->rules, client->user, entry ? &guest : NULL,
+                          service, method);
+}
+
+/* ------------------------------------------------------------------ calls */
+
+static void fill_caller(const struct gl_control_client *client, Gl__Caller *ret_caller)
+{
+    gl__caller__init(ret_caller);
+    ret_caller->user = client->user->name;
+    ret_caller->uid = client->user->uid;
+    ret_caller->client = (char *)(uintptr_t)client->software;
+}
+
+static void refuse(struct gl_stream *stream, enum gl_status status, const char *text)
+{
+    gl_stream_close(stream, status, text);
+    gl_stream_release(stream); /* the CLOSE is sent all the same */
+}
+
+/* What only looks may name its guest by the beginning of a name. */
+static bool only_looks(const char *service)
+{
+    return strcmp(service, "info") == 0 || strcmp(service, "link") == 0;
+}
+
+static enum gl_status relay_to(struct gl_control_client *client, struct gl_stream *stream,
+                               const Gl__Open *open, struct gl_why *why)
+{
+    struct gl_trust_entry *entry;
+    enum gl_status status = gl_guest_resolve(
+        client->daemon, client->user, open->target,
+        only_looks(open->service) ? GL_LOOKUP_PREFIX : GL_LOOKUP_EXACT, &entry, why);
+    if (status != GL_STATUS_OK)
+        return status;
+    if (!gl_control_may(client, entry, open->service, open->method)) {
+        gl_why(why, 0, "the rules of this host do not let '%s' use %s.%s of guest '%s'",
+               client->user->name, open->service, open->method, entry->name);
+        return GL_STATUS_DENIED;
+    }
+    struct gl_guest *guest = entry->owner;
+    if (!guest || !guest->session)
+        return gl_guest_absence(entry, why);
+
+    Gl__Caller caller;
+    Gl__Open ours = *open;
+    fill_caller(client, &caller);
+    ours.target = (char *)(uintptr_t) "";
+    ours.caller = &caller;
+    status = gl_relay_start(gl_link_mux(gl_session_link(guest->session)), entry->name, stream,
+                            gl_message_pack(&ours));
+    if (status == GL_STATUS_LIMIT)
+        gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", entry->name);
+    else if (status != GL_STATUS_OK)
+        gl_why(why, 0, "guest '%s': %s", entry->name, gl_status_text(status));
+    return status;
+}
+
+static void open_call(struct gl_control_client *client, struct gl_stream *stream, Gl__Open *open)
+{
+    struct gl_why why;
+    Gl__Caller caller, *claimed = open->caller;
+    if (strlen(open->service) > WORD_MAX || strlen(open->method) > WORD_MAX) {
+        refuse(stream, GL_STATUS_UNSUPPORTED, "no service or method has such a long name");
+        return;
+    }
+    if (*open->target) {
+        enum gl_status status = relay_to(client, stream, open, &why);
+        if (status != GL_STATUS_OK)
+            refuse(stream, status, why.text);
+        return;
+    }
+    fill_caller(client, &caller);
+    open->caller = &caller;
+    gl_call_dispatch_open(&client->dispatch, stream, open);
+    open->caller = claimed; /* it is freed with the message */
+}
+
+static void on_open(void *ctx, struct gl_stream *stream, struct gl_slice slice)
+{
+    struct gl_control_client *client = ctx;
+    ProtobufCMessage *message;
+    const char *why;
+    if (client->daemon->stopping) {
+        refuse(stream, GL_STATUS_GOING_AWAY, "the host daemon is stopping");
+    } else if (gl_message_unpack(&gl__open__descriptor, slice.data, slice.len, &message, &why) <
+               0) {
+        refuse(stream, GL_STATUS_INVALID, why);
+    } else {
+        open_call(client, stream, (Gl__Open *)message);
+        gl_message_free(message);
+    }
+    gl_slice_unref(&slice);
+}
+
+/* ------------------------------------------------------------------ a client's life */
+
+static void client_free(struct gl_control_client *client)
+{
+    gl_list_remove(&client->node);
+    client->daemon->n_clients--;
+    gl_daemon_left(client->daemon);
+    if (client->link)
+        gl_link_free(client->link);
+    gl_user_free(client->user);
+    gl_free(client);
+}
+
+static void on_ended(void *ctx, enum gl_status status, const char *text)
+{
+    struct gl_control_client *client = ctx;
+    gl_debug("client of '%s' is gone: %s%s%s", client->user->name, gl_status_text(status),
+             *text ? ": " : "", text);
+    client_free(client);
+}
+
+static const struct gl_link_events link_events = {.on_open = on_open, .on_ended = on_ended};
+
+static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
+                    struct gl_transport *t, const uint8_t *early, size_t early_len)
+{
+    struct gl_control_client *client = ctx;
+    const struct gl_hello *hello = gl_handshake_peer(h);
+    struct gl_link_config config = {
+        .mux =
+            {
+                .side = GL_SIDE_B,
+                .epoch = 1,
+                .payload_max = gl_handshake_payload_max(h),
+                .local_streams_max = hello->streams_max,
+                .peer_streams_max = GL_CLIENT_STREAMS_MAX,
+                .window_growth_max = GL_HOST_WINDOWS_MAX,
+                .resumable = false,
+                .ping_after_ns = NEVER_NS,
+                .dead_after_ns = NEVER_NS,
+            },
+        .events = &link_events,
+        .ctx = client,
+    };
+    (void)greet;
+    memcpy(config.mux.instance, client->daemon->instance, GL_ID_SIZE);
+    memcpy(config.mux.peer, hello->instance, GL_ID_SIZE);
+    gl_escape(client->software, sizeof client->software, hello->software, strlen(hello->software));
+    client->greet = NULL;
+    client->dispatch = (struct gl_dispatch){.services = services, .ctx = client};
+    gl_debug("client of '%s': %s", client->user->name, client->software);
+    client->link = gl_link_new(client->daemon->loop, &config, t, early, early_len);
+}
+
+static void on_failed(void *ctx, struct gl_greet *greet, enum gl_status status, const char *text,
+                      bool by_peer)
+{
+    struct gl_control_client *client = ctx;
+    (void)greet;
+    (void)by_peer;
+    gl_info("a client of user '%s' did not greet as it should: %s%s%s", client->user->name,
+            gl_status_text(status), text && *text ? ": " : "", text ? text : "");
+    client_free(client);
+}
+
+static const struct gl_greet_events greet_events = {.on_done = on_done, .on_failed = on_failed};
+
+static void greet(struct gl_control_client *client)
+{
+    struct gl_handshake_config config = {
+        .side = GL_SIDE_B,
+        .local = true,
+        .hello =
+            {
+                .role = GL__ROLE__ROLE_HOST,
+                .payload_max = gl_transport_payload_max(client->transport),
+                .streams_max = GL_CLIENT_STREAMS_MAX,
+                .software = GL_HOST_SOFTWARE,
+            },
+        .peer_role = GL__ROLE__ROLE_CLIENT,
+        .now_s = gl_now_s(),
+    };
+    memcpy(config.hello.instance, client->daemon->instance, GL_ID_SIZE);
+    struct gl_transport *t = client->transport;
+    client->transport = NULL;
+    client->greet = gl_greet_start(client->daemon->loop, t, &config, 0, &greet_events, client);
+}
+
+/* ------------------------------------------------------------------ who it is */
+
+static void look_up(uv_work_t *work)
+{
+    struct gl_control_client *client = work->data;
+    client->user = gl_user_lookup(client->uid, client->gid);
+}
+
+static void after_look_up(uv_work_t *work, int status)
+{
+    struct gl_control_client *client = work->data;
+    client->looking_up = false;
+    if (status < 0 || client->daemon->stopping) {
+        gl_transport_close(client->transport);
+        client_free(client);
+        return;
+    }
+    greet(client);
+}
+
+static bool has_room(const struct gl_daemon *daemon, uint32_t uid)
+{
+    unsigned same = 0;
+    GL_LIST_FOREACH (node, &daemon->clients)
+        same += GL_CONTAINER_OF(node, struct gl_control_client, node)->uid == uid;
+    return daemon->n_clients < GL_CLIENTS_MAX && same < CLIENTS_USER_MAX;
+}
+
+static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transport *t)
+{
+    struct gl_daemon *daemon = ctx;
+    const struct gl_peer *peer = gl_transport_peer(t);
+    (void)listener;
+    if (!peer->has_credentials || daemon->stopping || !has_room(daemon, peer->uid)) {
+        gl_warn("a client of user %u was not let in: %s", peer->uid,
+                !peer->has_credentials ? "the system does not say who it is"
+                                       : "too many connections to the control socket");
+        gl_transport_close(t);
+        return;
+    }
+    struct gl_control_client *client = GL_NEW0(struct gl_control_client);
+    client->daemon = daemon;
+    client->transport = t;
+    client->uid = peer->uid;
+    client->gid = peer->gid;
+    client->lookup.data = client;
+    client->looking_up = true;
+    gl_list_append(&daemon->clients, &client->node);
+    daemon->n_clients++;
+    if (uv_queue_work(daemon->loop, &client->lookup, look_up, after_look_up) < 0)
+        after_look_up(&client->lookup, UV_ENOMEM);
+}
+
+/* ------------------------------------------------------------------ the socket */
+
+static int address_of(const char *path, struct gl_address *ret_address, struct gl_why *why)
+{
+    const char *fault;
+    if (strncmp(path, "pipe:", 5) == 0 || strncmp(path, "unix:", 5) == 0) {
+        if (gl_address_parse(path, ret_address, NULL, &fault) < 0)
+            return gl_why(why, UV_EINVAL, "control socket '%s': %s", path, fault);
+        return 0;
+    }
+    memset(ret_address, 0, sizeof *ret_address);
+    ret_address->kind = GL_ADDRESS_UNIX;
+    if (strlen(path) >= sizeof ret_address->path)
+        return gl_why(why, UV_ENAMETOOLONG, "control socket '%s': the path is too long", path);
+    strcpy(ret_address->path, path);
+    return 0;
+}
+
+static int options_of(const struct gl_settings *settings, struct gl_listen_options *options,
+                      struct gl_why *why)
+{
+    uint32_t gid;
+    bool shared = settings->control_group || gl_platform_serves_group(GROUP);
+    const char *group = settings->control_group ? settings->control_group : GROUP;
+    *options = (struct gl_listen_options){.gid = -1, .mode = settings->control_mode};
+    if (shared && gl_platform_group(group, &gid) == 0)
+        options->gid = gid;
+    else if (settings->control_group)
+        return gl_why(why, UV_ENOENT, "control-group: there is no group '%s'", group);
+    if (!options->mode)
+        options->mode = options->gid >= 0 ? 0660 : 0600;
+    return 0;
+}
+
+int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
+{
+    struct gl_address address;
+    struct gl_listen_options options;
+    int err = address_of(daemon->settings->control, &address, why);
+    if (err == 0)
+        err = options_of(daemon->settings, &options, why);
+    if (err < 0)
+        return err;
+    if (address.kind == GL_ADDRESS_UNIX)
+        gl_platform_make_parent(address.path);
+    err =
+        gl_transport_listen(daemon->loop, &address, &options, on_accept, daemon, &daemon->control);
+    if (err < 0)
+        return gl_why(why, err, "cannot listen on the control socket %s: %s",
+                      daemon->settings->control, gl_transport_error_text(&address, err));
+    return 0;
+}
+
+void gl_control_close(struct gl_daemon *daemon)
+{
+    if (daemon->control)
+        gl_listener_close(daemon->control, NULL, NULL);
+    daemon->control = NULL;
+}
+
+void gl_control_dismiss(struct gl_daemon *daemon)
+{
+    GL_LIST_FOREACH_SAFE (node, &daemon->clients) {
+        struct gl_control_client *client = GL_CONTAINER_OF(node, struct gl_control_client, node);
+        if (client->link) {
+            gl_link_goodbye(client->link, GL_STATUS_GOING_AWAY, "the host daemon is stopping");
+        } else if (client->greet) {
+            gl_greet_cancel(client->greet);
+            client_free(client);
+        }
+    }
+}

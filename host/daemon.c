@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control.h"
+#include "door.h"
+#include "guest.h"
+#include "link.h"
+#include "platform.h"
+#include "session.h"
+
+#define CHORES_MS 5000u
+#define STOP_MS   5000u /* a link takes 2 s at most to say goodbye */
+
+uint64_t gl_now_s(void)
+{
+    uv_timeval64_t now;
+    return uv_gettimeofday(&now) == 0 && now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+}
+
+static void flush(struct gl_daemon *daemon)
+{
+    struct gl_why why;
+    if (gl_trust_flush(daemon->trust, &why) < 0)
+        gl_error("%s", why.text);
+}
+
+static void on_chores(uv_timer_t *timer)
+{
+    struct gl_daemon *daemon = timer->data;
+    gl_site_renew(daemon->site, gl_now_s());
+    gl_doors_retry(daemon);
+    flush(daemon);
+}
+
+/* ------------------------------------------------------------------ stop */
+
+static void close_handles(struct gl_daemon *daemon)
+{
+    uv_handle_t *const handles[] = {
+        (uv_handle_t *)&daemon->chores, (uv_handle_t *)&daemon->stop_timer,
+        (uv_handle_t *)&daemon->sigterm, (uv_handle_t *)&daemon->sigint};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(handles); i++)
+        if (!uv_is_closing(handles[i]))
+            uv_close(handles[i], NULL);
+}
+
+/* Then nothing keeps the loop alive but what is being closed. */
+void gl_daemon_left(struct gl_daemon *daemon)
+{
+    if (daemon->stopping && gl_list_empty(&daemon->sessions) && gl_list_empty(&daemon->clients))
+        close_handles(daemon);
+}
+
+static void on_stop_timeout(uv_timer_t *timer)
+{
+    gl_warn("some connections could not be closed in time");
+    uv_stop(timer->loop);
+}
+
+static void stop(struct gl_daemon *daemon)
+{
+    daemon->stopping = true;
+    uv_timer_start(&daemon->stop_timer, on_stop_timeout, STOP_MS, 0);
+    gl_doors_close(daemon);
+    gl_control_close(daemon);
+    gl_control_dismiss(daemon);
+    gl_sessions_dismiss(daemon, GL_STATUS_GOING_AWAY, "the host daemon is stopping");
+    gl_daemon_left(daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct gl_daemon *daemon = handle->data;
+    if (daemon->stopping) {
+        uv_stop(daemon->loop); /* somebody is in a hurry */
+        return;
+    }
+    gl_info("stopping (%s)", number == SIGINT ? "interrupted" : "terminated");
+    gl_platform_notify("STOPPING=1");
+    stop(daemon);
+}
+
+/* ------------------------------------------------------------------ start */
+
+static void who_am_i(struct gl_daemon *daemon)
+{
+    uv_passwd_t passwd;
+    snprintf(daemon->user, sizeof daemon->user, "%u", gl_platform_uid());
+    if (uv_os_get_passwd(&passwd) == 0) {
+        snprintf(daemon->user, sizeof daemon->user, "%s", passwd.username);
+        uv_os_free_passwd(&passwd);
+    }
+}
+
+static int open_site(struct gl_daemon *daemon, struct gl_why *why)
+{
+    char name[UV_MAXHOSTNAMESIZE] = "host";
+    size_t size = sizeof name;
+    const char *configured = daemon->settings->host_name;
+    if (!configured)
+        uv_os_gethostname(name, &size);
+    return gl_site_open(daemon->settings->state, configured ? configured : name, gl_now_s(),
+                        &daemon->site, why);
+}
+
+static void reserve_names(struct gl_daemon *daemon)
+{
+    const struct gl_settings *settings = daemon->settings;
+    const char **names = GL_NEW0_ARRAY(const char *, settings->n_listen + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < settings->n_listen; i++)
+        if (*settings->listen[i].name)
+            names[n++] = settings->listen[i].name;
+    gl_trust_reserve(daemon->trust, names);
+    gl_free(names);
+}
+
+static int open_state(struct gl_daemon *daemon, struct gl_why *why)
+{
+    const struct gl_settings *settings = daemon->settings;
+    int err = gl_platform_claim_state(settings->state, why);
+    if (err < 0)
+        return err;
+    char *path = gl_asprintf("%s/guests.json", settings->state);
+    err = gl_trust_open(path, settings->trust, &daemon->trust, why);
+    gl_free(path);
+    if (err < 0)
+        return err;
+    daemon->trust->on_forget = gl_guest_forget;
+    daemon->trust->ctx = daemon;
+    reserve_names(daemon);
+    return open_site(daemon, why);
+}
+
+static void open_handles(struct gl_daemon *daemon)
+{
+    uv_timer_init(daemon->loop, &daemon->chores);
+    uv_timer_init(daemon->loop, &daemon->stop_timer);
+    uv_signal_init(daemon->loop, &daemon->sigterm);
+    uv_signal_init(daemon->loop, &daemon->sigint);
+    daemon->chores.data = daemon;
+    daemon->sigterm.data = daemon;
+    daemon->sigint.data = daemon;
+    uv_timer_start(&daemon->chores, on_chores, CHORES_MS, CHORES_MS);
+    uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+}
+
+/* Both or nothing: a daemon that no guest or no user can reach is of no use. */
+static int open_sockets(struct gl_daemon *daemon, struct gl_why *why)
+{
+    int err = gl_control_open(daemon, why);
+    if (err < 0)
+        return err;
+    if (gl_doors_open(daemon) == 0)
+        return gl_why(why, UV_EADDRNOTAVAIL, "there is nowhere to listen for guests");
+    return 0;
+}
+
+static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *settings)
+{
+    memset(daemon, 0, sizeof *daemon);
+    daemon->settings = settings;
+    daemon->loop = uv_default_loop();
+    daemon->started_s = gl_now_s();
+    randombytes_buf(daemon->instance, sizeof daemon->instance);
+    gl_list_init(&daemon->doors);
+    gl_list_init(&daemon->admissions);
+    gl_list_init(&daemon->sessions);
+    gl_list_init(&daemon->clients);
+    gl_list_init(&daemon->waiters);
+    who_am_i(daemon);
+}
+
+static void daemon_done(struct gl_daemon *daemon)
+{
+    if (daemon->trust) {
+        flush(daemon);
+        gl_guests_free(daemon);
+    }
+    gl_doors_free(daemon);
+    gl_trust_free(daemon->trust);
+    gl_site_free(daemon->site);
+    uv_loop_close(daemon->loop);
+}
+
+int gl_daemon_run(const struct gl_settings *settings)
+{
+    struct gl_daemon daemon;
+    struct gl_why why;
+    gl_platform_prepare();
+    gl_log_set_level(settings->log_level);
+    if (gl_key_global_init() < 0) {
+        gl_error("the cryptographic library cannot be used");
+        return 1;
+    }
+    daemon_init(&daemon, settings);
+    int err = open_state(&daemon, &why);
+    if (err == 0) {
+        open_handles(&daemon);
+        err = open_sockets(&daemon, &why);
+        if (err < 0)
+            stop(&daemon);
+    }
+    if (err < 0)
+        gl_error("%s", why.text);
+    else
+        gl_platform_notify("READY=1");
+    uv_run(daemon.loop, UV_RUN_DEFAULT);
+    daemon_done(&daemon);
+    return err < 0 ? 1 : 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "relay.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "escape.h"
+#include "mem.h"
+#include "name.h"
+
+struct gl_relay {
+    struct gl_stream *client, *guest; /* NULL once it has ended and was released */
+    char guest_name[GL_NAME_SIZE];
+};
+
+/* ------------------------------------------------------------------ either way */
+
+/*
+ * The charge of what came is the credit of what is sent on: it comes back by on_sent when that has
+ * been handed to a transport, and only then is it granted again. A target that takes nothing more
+ * (it has ended, or its direction has) swallows: the source must not stall for it.
+ */
+static void pass_message(struct gl_stream *from, struct gl_stream *to, struct gl_slice message,
+                         size_t charge)
+{
+    if (!to)
+        gl_slice_unref(&message);
+    if (!to || gl_stream_send_message(to, message, charge) < 0)
+        gl_stream_consume(from, charge);
+}
+
+static void pass_data(struct gl_stream *from, struct gl_stream *to, uint8_t channel,
+                      struct gl_slice data, size_t charge)
+{
+    if (!to)
+        gl_slice_unref(&data);
+    if (!to || gl_stream_send_data(to, channel, data, charge) < 0)
+        gl_stream_consume(from, charge);
+}
+
+/* ------------------------------------------------------------------ from the client */
+
+static void on_client_message(void *ctx, struct gl_stream *stream, struct gl_slice message,
+                              size_t charge)
+{
+    struct gl_relay *relay = ctx;
+    pass_message(stream, relay->guest, message, charge);
+}
+
+static void on_client_data(void *ctx, struct gl_stream *stream, uint8_t channel,
+                           struct gl_slice data, size_t charge)
+{
+    struct gl_relay *relay = ctx;
+    pass_data(stream, relay->guest, channel, data, charge);
+}
+
+static void on_client_eof(void *ctx, struct gl_stream *stream)
+{
+    struct gl_relay *relay = ctx;
+    (void)stream;
+    if (relay->guest)
+        gl_stream_send_eof(relay->guest);
+}
+
+static void on_client_sent(void *ctx, struct gl_stream *stream, size_t credit)
+{
+    struct gl_relay *relay = ctx;
+    (void)stream;
+    if (relay->guest)
+        gl_stream_consume(relay->guest, credit);
+}
+
+/* Either the status was handed on (the guest's half has ended before), or the client went away. */
+static void on_client_end(void *ctx, struct gl_stream *stream, enum gl_status status,
+                          const char *text)
+{
+    struct gl_relay *relay = ctx;
+    (void)status;
+    gl_stream_release(stream);
+    if (relay->guest) {
+        gl_stream_reset(relay->guest, GL_STATUS_CANCELLED, *text ? text : "the client went away");
+        gl_stream_release(relay->guest);
+    }
+    gl_free(relay);
+}
+
+static const struct gl_stream_events client_events = {
+    .on_message = on_client_message,
+    .on_data = on_client_data,
+    .on_eof = on_client_eof,
+    .on_sent = on_client_sent,
+    .on_end = on_client_end,
+};
+
+/* ------------------------------------------------------------------ from the guest */
+
+static void on_guest_message(void *ctx, struct gl_stream *stream, struct gl_slice message,
+                             size_t charge)
+{
+    struct gl_relay *relay = ctx;
+    pass_message(stream, relay->client, message, charge);
+}
+
+static void on_guest_data(void *ctx, struct gl_stream *stream, uint8_t channel,
+                          struct gl_slice data, size_t charge)
+{
+    struct gl_relay *relay = ctx;
+    pass_data(stream, relay->client, channel, data, charge);
+}
+
+static void on_guest_eof(void *ctx, struct gl_stream *stream)
+{
+    struct gl_relay *relay = ctx;
+    (void)stream;
+    gl_stream_send_eof(relay->client);
+}
+
+static void on_guest_sent(void *ctx, struct gl_stream *stream, size_t credit)
+{
+    struct gl_relay *relay = ctx;
+    (void)stream;
+    gl_stream_consume(relay->client, credit);
+}
+
+/* A session's end is told in our words, since the peer had none; what the guest said itself is
+ * passed on as it is. */
+static void on_guest_end(void *ctx, struct gl_stream *stream, enum gl_status status,
+                         const char *text)
+{
+    struct gl_relay *relay = ctx;
+    char ours[GL_STATUS_TEXT_MAX + 1], why[800];
+    bool ended = gl_mux_has_ended(gl_stream_mux(stream));
+    gl_stream_release(stream);
+    relay->guest = NULL;
+    if (ended) {
+        gl_escape(why, sizeof why, text, strlen(text)); /* and cut between characters */
+        snprintf(ours, sizeof ours, "guest '%s': %s; %s", relay->guest_name,
+                 *why ? why : "its session has ended",
+                 status == GL_STATUS_NOT_STARTED ? "this was not started" : "this may have run");
+        text = ours;
+    }
+    gl_stream_close(relay->client, status, text);
+}
+
+static const struct gl_stream_events guest_events = {
+    .on_message = on_guest_message,
+    .on_data = on_guest_data,
+    .on_eof = on_guest_eof,
+    .on_sent = on_guest_sent,
+    .on_end = on_guest_end,
+};
+
+/* ------------------------------------------------------------------ start */
+
+enum gl_status gl_relay_start(struct gl_mux *guest, const char *guest_name,
+                              struct gl_stream *client, struct gl_slice open)
+{
+    struct gl_relay *relay = GL_NEW0(struct gl_relay);
+    unsigned flags = gl_stream_is_interactive(client) ? GL_FLAG_INTERACTIVE : 0;
+    snprintf(relay->guest_name, sizeof relay->guest_name, "%s", guest_name);
+    relay->client = client;
+    int err = gl_stream_open(guest, flags, open, &guest_events, relay, &relay->guest);
+    if (err < 0) {
+        gl_free(relay);
+        return err == UV_EAGAIN     ? GL_STATUS_LIMIT
+               : err == UV_EMSGSIZE ? GL_STATUS_TOO_BIG
+                                    : GL_STATUS_UNAVAILABLE;
+    }
+    gl_stream_bind(client, &client_events, relay);
+    return GL_STATUS_OK;
+}
