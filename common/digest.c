@@ -5,8 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef HAVE_XXH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+#endif
 
 _Static_assert(sizeof(XXH128_canonical_t) == GL_DIGEST_SIZE, "a digest is 128 bits");
 

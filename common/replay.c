@@ -4,9 +4,7 @@
 #include <string.h>
 #include <uv.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
+#include "digest.h"
 #include "mem.h"
 
 struct gl_unit *gl_unit_new(uint8_t type, struct gl_slice payload)
@@ -67,13 +65,13 @@ struct gl_unit *gl_unit_pop(struct gl_unit_queue *queue)
 
 uint64_t gl_chain_start(const uint8_t session[GL_ID_SIZE])
 {
-    return XXH3_64bits(session, GL_ID_SIZE);
+    return gl_hash64(session, GL_ID_SIZE, 0);
 }
 
 uint64_t gl_chain_next(uint64_t hash, const uint8_t header[GL_FRAME_HEADER], const uint8_t *payload,
                        size_t len)
 {
-    return XXH3_64bits_withSeed(payload, len, XXH3_64bits_withSeed(header, GL_FRAME_HEADER, hash));
+    return gl_hash64(payload, len, gl_hash64(header, GL_FRAME_HEADER, hash));
 }
 
 void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE], bool keep)
