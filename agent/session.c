@@ -183,6 +183,7 @@ static void resume(struct gl_session *session, const struct gl_welcome *welcome,
 {
     if (!session->link) {
         /* Its resume time ran out between the answer and here: the host will see the link close. */
+        gl_transport_bind(t, NULL, NULL);
         gl_transport_close(t);
         gl_dial_start(session->dial, GL_STATUS_LOST, false);
         return;
@@ -283,10 +284,8 @@ void gl_session_stop(struct gl_session *session, void (*on_stopped)(void *ctx), 
     gl_dial_stop(session->dial);
     gl_agent_on_idle(session->agent, on_idle, session);
     uv_timer_start(&session->stop_timer, on_stop_timer, STOP_MS, 0);
-    if (session->link && gl_link_is_attached(session->link))
+    if (session->link)
         gl_link_goodbye(session->link, GL_STATUS_GOING_AWAY, "the agent stops");
-    else if (session->link)
-        gl_link_end(session->link, GL_STATUS_GOING_AWAY, "the agent stops");
     else
         check_stopped(session);
 }
