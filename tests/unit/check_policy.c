@@ -146,6 +146,7 @@ START_TEST(open_questions)
     ck_assert_int_eq(ASK_OPEN(policy, .service = "exec"), GL_POLICY_MORE);
     ck_assert_int_eq(ASK_OPEN(policy, .service = "file"), GL_POLICY_DENY);
     ck_assert_int_eq(ASK(policy, .service = "exec"), GL_POLICY_DENY);
+    ck_assert_int_eq(ASK_OPEN(policy, .group = "run"), GL_POLICY_DENY);
     rule(policy, true, "never", "service", "exec");
     ck_assert_int_eq(ASK_OPEN(policy, .service = "exec"), GL_POLICY_DENY);
     ck_assert_str_eq(text, "never");

@@ -428,6 +428,8 @@ START_TEST(a_host_that_forgot_gets_a_fresh_session)
     ck_assert(host.guest.has_resume);
     ck_assert_int_eq(ping(&host), GL_STATUS_OK);
     ck_assert_uint_eq(lines, 1);
+    gl_unit_run_for(400); /* the end of the old one is no reason to dial */
+    ck_assert_uint_eq(host.greetings, 2);
 }
 END_TEST
 
@@ -466,14 +468,31 @@ START_TEST(pending_is_said_once_and_waited_for)
 {
     host.manner = AWAITS;
     watch_log("ask the owner");
-    gl_log_set_level(GL_LOG_INFO);
+    gl_log_set_level(GL_LOG_DEBUG);
     start("", &host, NULL);
-    gl_unit_run_until(host.greetings == 2);
-    ck_assert_uint_eq(lines, 1);
+    gl_unit_run_until(lines == 1);
     ck_assert_ptr_nonnull(strstr(last_line, "guestlink trust accept"));
+    ck_assert_ptr_nonnull(strstr(last_line, "trying again"));
+    gl_unit_run_until(lines == 2);
+    ck_assert_ptr_null(strstr(last_line, "trying again")); /* it is the line of level debug */
+    ck_assert_uint_eq(host.greetings, 2);
+    gl_log_set_level(GL_LOG_INFO);
     host.manner = WELCOMES;
     gl_unit_run_until(host.link);
     ck_assert_int_eq(ping(&host), GL_STATUS_OK);
+}
+END_TEST
+
+/* After a session that the host ends for a reason that somebody must see to. */
+START_TEST(told_to_wait)
+{
+    start("", &host, NULL);
+    gl_unit_run_until(host.link);
+    ck_assert_int_eq(ping(&host), GL_STATUS_OK);
+    uint64_t before = uv_hrtime();
+    gl_link_goodbye(host.link, GL_STATUS_DUPLICATE_KEY, "there are two of you");
+    gl_unit_run_until(host.greetings == 2);
+    ck_assert_uint_ge(uv_hrtime() - before, 1000000000);
 }
 END_TEST
 
@@ -558,6 +577,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_host_that_restarts_is_found_again);
     tcase_add_test(tc, addresses_are_alternatives);
     tcase_add_test(tc, pending_is_said_once_and_waited_for);
+    tcase_add_test(tc, told_to_wait);
     tcase_add_test(tc, only_the_first_host_is_trusted);
     tcase_add_test(tc, policy_denies_and_changes);
     tcase_add_test(tc, says_goodbye);
