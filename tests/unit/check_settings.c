@@ -3,6 +3,7 @@
 #include "settings.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -246,6 +247,45 @@ START_TEST(the_rest_of_a_broken_file)
 }
 END_TEST
 
+/* The example that is shipped changes nothing, and its rules are right when they are taken. */
+START_TEST(shipped_example)
+{
+    const char *source = getenv("GL_SRCDIR"), *why;
+    char text[8192] = "", line[256];
+    char *example = gl_asprintf("%s/packaging/agent.conf.example", source ? source : "../..");
+    FILE *file = fopen(example, "r");
+    ck_assert_msg(file != NULL, "%s", example);
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    ck_assert_uint_lt(n, sizeof(text) - 1);
+    struct gl_settings *settings = load(text);
+    ck_assert_ptr_null(settings->policy_error);
+    ck_assert_uint_eq(settings->calls_max, 1024);
+    ck_assert_int_eq(ask(settings, "exec", NULL, &why), GL_POLICY_ALLOW);
+    gl_settings_free(settings);
+
+    /* Without the # before each line of the policy that is none of its prose. */
+    text[0] = '\0';
+    bool examples = false;
+    rewind(file);
+    while (fgets(line, sizeof(line), file)) {
+        examples |= strstr(line, "# Monitoring only") != NULL;
+        char *mark = examples ? strchr(line, '#') : NULL;
+        if (strncmp(line, "policy {", 8) == 0 || (mark && mark[1] != ' ' && mark[1] != '\n') ||
+            (mark && strncmp(mark, "#    ", 5) == 0) || (examples && !mark))
+            strcat(text, mark ? mark + 1 : line);
+    }
+    fclose(file);
+    settings = load(text);
+    ck_assert_msg(!settings->policy_error, "%s\n%s", settings->policy_error, text);
+    ck_assert_int_eq(ask(settings, "file", "/etc/shadow", &why), GL_POLICY_DENY);
+    ck_assert_ptr_nonnull(strstr(why, "\"secrets\""));
+    ck_assert_int_eq(ask(settings, "file", "/etc/passwd", &why), GL_POLICY_DENY);
+    ck_assert_ptr_nonnull(strstr(why, "default is deny"));
+    gl_settings_free(settings);
+    gl_free(example);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("settings");
@@ -260,6 +300,7 @@ static Suite *suite(void)
     tcase_add_test(tc, rules);
     tcase_add_test(tc, broken_policy_denies_everything);
     tcase_add_test(tc, the_rest_of_a_broken_file);
+    tcase_add_test(tc, shipped_example);
     suite_add_tcase(s, tc);
     return s;
 }
