@@ -227,6 +227,8 @@ static const char *take_welcome(struct gl_handshake *h, const Gl__Welcome *m)
         if (memcmp(m->session.data, asked, GL_ID_SIZE) != 0 ||
             memcmp(w->record.session, asked, GL_ID_SIZE) != 0)
             return "resume of another session";
+        if (m->epoch == 0 || m->epoch - 1 != w->record.epoch)
+            return "bad epoch of a resume";
     } else if (m->epoch != 1) {
         return "bad epoch of a fresh session";
     }

@@ -100,6 +100,9 @@ static const char *take_basics(const Gl__Hello *m, struct gl_hello *hello)
         return "bad streams_max";
     if (m->machine.len && m->machine.len != GL_MACHINE_SIZE)
         return "bad machine id";
+    if (m->certificate.len > GL_HANDSHAKE_CERTIFICATE_MAX ||
+        m->rekey.len > GL_HANDSHAKE_CERTIFICATE_MAX)
+        return "certificate too long";
     hello->role = (int)m->role;
     hello->payload_max = m->payload_max;
     hello->streams_max = m->streams_max;

@@ -131,7 +131,7 @@ static void take_over(struct gl_admission *a, struct gl_session *session)
     }
     struct gl_resume_record ours;
     gl_mux_record(mux, &ours);
-    a->epoch = (a->record.epoch > ours.epoch ? a->record.epoch : ours.epoch) + 1;
+    a->epoch = ours.epoch + 1;
     a->resumes = true;
     memcpy(a->terms.id, gl_session_id(session), GL_ID_SIZE);
     gl_handshake_offer(a->h, &ours, a->epoch, a->guest->entry->name);

@@ -914,6 +914,10 @@ START_TEST(bad_fields)
     memset(bytes, 0xff, 32);
     REFUSED(key, gl_message_bytes(bytes, 32), "unusable key"); /* not a point */
     REFUSED(certificate, gl_message_bytes(bytes, 20), "bad certificate");
+    uint8_t *large = gl_alloc0(1025);
+    REFUSED(certificate, gl_message_bytes(large, 1025), "certificate too long");
+    REFUSED(rekey, gl_message_bytes(large, 1025), "certificate too long");
+    gl_free(large);
     REFUSED(rekey, gl_message_bytes(bytes, 20), "bad announcement of a key");
     text[256] = '\0';
     REFUSED(name, text, "name too long");
@@ -1248,6 +1252,11 @@ START_TEST(bad_welcomes)
     Gl__Welcome w = offer;
     w.session = gl_message_bytes(session, 16);
     refuse_welcome(true, &w, NULL, "resume of another session");
+    w = offer;
+    w.epoch = 3; /* B's record says 3: the next is 4 */
+    refuse_welcome(true, &w, NULL, "bad epoch of a resume");
+    w.epoch = 5;
+    refuse_welcome(true, &w, NULL, "bad epoch of a resume");
     w = offer;
     w.record = NULL;
     refuse_welcome(true, &w, NULL, "bad resume record");
