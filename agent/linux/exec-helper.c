@@ -149,7 +149,9 @@ static int prepare_user(struct gl_exec_job *job)
 {
     const struct gl_exec_account *account = &job->account;
     char tty[64] = "";
-    if (geteuid() == 0 && account->known && initgroups(account->name, account->gid) != 0) {
+    /* A plain command keeps the agent's own account, and its groups. */
+    bool login = *job->user || job->request->login_shell;
+    if (login && geteuid() == 0 && account->known && initgroups(account->name, account->gid) != 0) {
         gl_exec_report(GL_EXEC_FAILED, GL_EXEC_STAGE_SWITCH, errno, 0, account->name, NULL);
         return -1;
     }

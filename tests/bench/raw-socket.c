@@ -2,7 +2,7 @@
 /*
  * The yardstick of the benchmarks: what a bare Unix socket between two processes does.
  *   raw-socket rtt N         N round trips of one byte; prints the median in microseconds
- *   raw-socket stream BYTES  one process writes, the other reads; prints MB/s
+ *   raw-socket stream FILE   one process reads it and writes, the other reads and throws away; MB/s
  *   raw-socket file SRC DST  a file through the socket into a file, synced; prints MB/s
  *   raw-socket spawn N       N times fork and exec of /bin/true; prints milliseconds each
  */
@@ -31,6 +31,14 @@ static void die(const char *what)
 {
     perror(what);
     exit(1);
+}
+
+static int open_or_die(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC, 0600);
+    if (fd < 0)
+        die(path);
+    return fd;
 }
 
 static void write_all(int fd, const char *data, size_t len)
@@ -79,8 +87,8 @@ static void rtt(size_t count)
     free(all);
 }
 
-/* in < 0: `bytes` zeros. out < 0: thrown away; otherwise synced. */
-static void stream(int in, int out, uint64_t bytes)
+/* out < 0: thrown away; otherwise synced. */
+static void stream(int in, int out)
 {
     int pair[2];
     char *block = calloc(1, BLOCK);
@@ -90,17 +98,9 @@ static void stream(int in, int out, uint64_t bytes)
     pid_t child = fork();
     if (child == 0) {
         close(pair[0]);
-        if (in >= 0) {
-            ssize_t n;
-            while ((n = read(in, block, BLOCK)) > 0)
-                write_all(pair[1], block, (size_t)n);
-        } else {
-            for (uint64_t left = bytes; left > 0;) {
-                size_t n = left < BLOCK ? (size_t)left : BLOCK;
-                write_all(pair[1], block, n);
-                left -= n;
-            }
-        }
+        ssize_t part;
+        while ((part = read(in, block, BLOCK)) > 0)
+            write_all(pair[1], block, (size_t)part);
         _exit(0);
     }
     close(pair[1]);
@@ -136,17 +136,13 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "rtt") == 0) {
         rtt(strtoul(argv[2], NULL, 10));
     } else if (argc == 3 && strcmp(argv[1], "stream") == 0) {
-        stream(-1, -1, strtoull(argv[2], NULL, 10));
+        stream(open_or_die(argv[2], O_RDONLY), -1);
     } else if (argc == 3 && strcmp(argv[1], "spawn") == 0) {
         spawn(strtoul(argv[2], NULL, 10));
     } else if (argc == 4 && strcmp(argv[1], "file") == 0) {
-        int in = open(argv[2], O_RDONLY | O_CLOEXEC);
-        int out = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (in < 0 || out < 0)
-            die("open");
-        stream(in, out, 0);
+        stream(open_or_die(argv[2], O_RDONLY), open_or_die(argv[3], O_WRONLY | O_CREAT | O_TRUNC));
     } else {
-        fprintf(stderr, "usage: raw-socket rtt N | stream BYTES | file SRC DST | spawn N\n");
+        fprintf(stderr, "usage: raw-socket rtt N | stream FILE | file SRC DST | spawn N\n");
         return 2;
     }
     return 0;
