@@ -43,7 +43,8 @@ struct gl_dial {
     struct gl_greet *greet;
     struct gl_backoff backoff;  /* of attempts that fail */
     struct gl_backoff flapping; /* of connections that are made and do not last */
-    bool flaps;
+    bool flaps;                 /* the last one did not */
+    bool was_of_use;            /* the last one was, however short */
     bool here_only;
     bool patient;     /* in this round somebody asked for patience */
     uint64_t reached; /* when the last handshake succeeded; 0: never */
@@ -226,10 +227,12 @@ struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_address *addresses,
     return dial;
 }
 
-/* A connection that lasted is dialled again at once; of those that did not the first only. */
+/* What lasted or was of use is dialled again at once; of other connections the first only. */
 static uint64_t first_wait(struct gl_dial *dial, bool patient)
 {
     bool lasted = !dial->reached || uv_hrtime() - dial->reached >= LASTED_NS;
+    lasted = lasted || dial->was_of_use;
+    dial->was_of_use = false;
     bool flapped = dial->flaps;
     dial->flaps = !lasted;
     if (lasted)
@@ -252,6 +255,11 @@ void gl_dial_start(struct gl_dial *dial, enum gl_status why, bool here_only)
     if (!here_only)
         dial->here = 0;
     wait_for_next(dial, first_wait(dial, gl_dial_wants_patience(why)));
+}
+
+void gl_dial_was_of_use(struct gl_dial *dial)
+{
+    dial->was_of_use = true;
 }
 
 void gl_dial_stop(struct gl_dial *dial)

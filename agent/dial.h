@@ -32,12 +32,14 @@ struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_address *addresses,
 void gl_dial_free(struct gl_dial *dial);
 
 /*
- * Dials, if it does not already: at once for the first time or after a connection that lasted, else
- * after a wait, a long one if `why`, the reason of the last end, says that dialling at once is of
- * no use. here_only: only the address that was reached last, because a session waits there; this
- * part also holds if it dials already.
+ * Dials, if it does not already. At once for the first time, and after a connection that lasted or
+ * was of use; else after a wait, a long one if `why`, the reason of the last end, says that
+ * dialling at once is of no use. here_only: only the address that was reached last, because a
+ * session waits there; this part also holds if it dials already.
  */
 void gl_dial_start(struct gl_dial *dial, enum gl_status why, bool here_only);
+/* The connection that was reached last has carried something. */
+void gl_dial_was_of_use(struct gl_dial *dial);
 /* Gives up what is under way; gl_dial_start() goes on. */
 void gl_dial_stop(struct gl_dial *dial);
 

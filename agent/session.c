@@ -25,7 +25,8 @@ struct gl_session {
 
     struct gl_link *link; /* NULL: no session */
     uint8_t host_key[GL_KEY_SIZE];
-    bool replacing; /* it is being ended in favour of another */
+    uint64_t frames; /* at the beginning of the present link */
+    bool replacing;  /* it is being ended in favour of another */
     bool has_generation;
     uint8_t generation[GL_SYS_GENERATION_SIZE];
 
@@ -43,9 +44,19 @@ static void on_open(void *ctx, struct gl_stream *stream, struct gl_slice open)
     gl_call_dispatch(gl_agent_dispatch(session->agent), stream, open);
 }
 
+/* Sequenced frames of both directions, ever. */
+static uint64_t frames(const struct gl_session *session)
+{
+    struct gl_mux_stats stats;
+    gl_mux_stats(gl_link_mux(session->link), &stats);
+    return stats.rx_frames + stats.tx_frames;
+}
+
 static void on_detached(void *ctx, const char *why)
 {
     struct gl_session *session = ctx;
+    if (frames(session) > session->frames)
+        gl_dial_was_of_use(session->dial);
     gl_info("the link to the host was lost (%s); the session waits for another", why);
     gl_dial_start(session->dial, GL_STATUS_LOST, true);
 }
@@ -189,6 +200,7 @@ static void resume(struct gl_session *session, const struct gl_welcome *welcome,
         return;
     }
     gl_info("the session with the host is resumed");
+    session->frames = frames(session);
     gl_link_attach(session->link, t, &welcome->record, welcome->epoch, early, early_len);
 }
 
@@ -218,6 +230,7 @@ static void begin(struct gl_session *session, struct gl_handshake *h, struct gl_
     memcpy(config.mux.peer, host->instance, GL_ID_SIZE);
     memcpy(session->host_key, host->key, GL_KEY_SIZE);
     session->has_generation = gl_sys_generation(session->generation);
+    session->frames = 0;
     session->link = gl_link_new(session->loop, &config, t, early, early_len);
 }
 
