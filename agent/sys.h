@@ -20,9 +20,10 @@ void gl_sys_prepare(void);
 uint64_t gl_sys_saved_open_files(void);
 
 /*
- * Makes the state directory (mode 0700, and missing parents 0755) and checks that it is a directory
- * of ours that nobody else may write and we can. 0 or negative UV_E*; *ret_why is a static text
- * that completes "DIR: ".
+ * Makes the state directory (mode 0700, and missing parents 0755), checks that it is a directory of
+ * ours that nobody else may write and we can, and takes it for this process until it ends: two
+ * agents with one key would take each other's sessions over. 0, or negative UV_E* (UV_EBUSY:
+ * another agent has it); *ret_why is a static text that completes "DIR: ".
  */
 int gl_sys_state_directory(const char *path, const char **ret_why);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -59,6 +60,8 @@ static int make_directory(const char *path)
 {
     char *copy = gl_strdup(path);
     int err = 0;
+    for (size_t len = strlen(copy); len > 1 && copy[len - 1] == '/'; len--)
+        copy[len - 1] = '\0';
     for (char *slash = strchr(copy + 1, '/'); slash && !err; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         /* Others may keep their state below the same parents, so not with our umask. */
@@ -71,6 +74,20 @@ static int make_directory(const char *path)
     if (!err && mkdir(copy, 0700) != 0 && errno != EEXIST)
         err = -errno;
     gl_free(copy);
+    return err;
+}
+
+/* The descriptor stays open; programs that are started do not get it. */
+static int take_directory(const char *path)
+{
+    char *name = gl_asprintf("%s/lock", path);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int err = fd < 0 ? -errno : 0;
+    gl_free(name);
+    if (!err && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        err = errno == EWOULDBLOCK ? UV_EBUSY : -errno;
+        close(fd);
+    }
     return err;
 }
 
@@ -96,11 +113,11 @@ int gl_sys_state_directory(const char *path, const char **ret_why)
         *ret_why = "the state directory may be written by others (chmod 700 it)";
         return UV_EACCES;
     }
-    if (access(path, R_OK | W_OK | X_OK) != 0) {
-        *ret_why = "the state directory is not writable";
-        return -errno;
-    }
-    return 0;
+    err = take_directory(path);
+    if (err)
+        *ret_why = err == UV_EBUSY ? "another agent uses this state directory"
+                                   : "the state directory is not writable";
+    return err;
 }
 
 bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
