@@ -228,7 +228,7 @@ struct gl_policy *gl_policy_broken(const char *error)
     return policy;
 }
 
-struct gl_policy *gl_policy_parse(const char *path, const char *text, size_t len, char **ret_error)
+struct gl_policy *gl_policy_parse(const char *path, char *text, size_t len, char **ret_error)
 {
     struct source source = {path, text, len};
     cfg_t *cfg;

@@ -21,7 +21,7 @@ char *gl_policy_split(char *text, size_t len, bool *ret_closed);
  * wrong, the policy denies everything, and *ret_error says why, for gl_free(); otherwise it is
  * NULL.
  */
-struct gl_policy *gl_policy_parse(const char *path, const char *text, size_t len, char **ret_error);
+struct gl_policy *gl_policy_parse(const char *path, char *text, size_t len, char **ret_error);
 /* The policy that denies everything because of `error`. */
 struct gl_policy *gl_policy_broken(const char *error);
 

@@ -159,7 +159,7 @@ static void scan_lines(struct scan *scan)
     }
 }
 
-int gl_config_check_text(const char *text, size_t len, int *ret_line, const char **ret_what)
+int gl_config_check_text(char *text, size_t len, int *ret_line, const char **ret_what)
 {
     struct scan scan = {.at = text, .end = text + len, .line = 1};
     scan_lines(&scan);
@@ -172,6 +172,7 @@ int gl_config_check_text(const char *text, size_t len, int *ret_line, const char
             const char *stop = newline ? newline : scan.end;
             if (!gl_utf8_valid(scan.at, (size_t)(stop - scan.at)))
                 scan.wrong = "is not UTF-8";
+            memset(text + (scan.at - text), ' ', (size_t)(stop - scan.at));
             scan.at = stop;
         } else if (*scan.at == '"' || *scan.at == '\'') {
             const char *start = scan.at;

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Looks at len bytes of text. 0; or UV_EINVAL with *ret_line (from 1) and *ret_what, which is
- * static.
+ * Looks at len bytes of text, and blanks the comments: libConfuse counts a line more for each. 0;
+ * or UV_EINVAL with *ret_line (from 1) and *ret_what, which is static.
  */
-int gl_config_check_text(const char *text, size_t len, int *ret_line, const char **ret_what);
+int gl_config_check_text(char *text, size_t len, int *ret_line, const char **ret_what);
 
 #endif

@@ -193,7 +193,7 @@ static int parse(const char *text, cfg_opt_t *opts, cfg_t **ret_cfg)
     return 0;
 }
 
-int gl_config_parse(const char *path, const char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
+int gl_config_parse(const char *path, char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
                     char **ret_error)
 {
     char *error = NULL;

@@ -47,8 +47,8 @@ int gl_config_load(const char *path, cfg_opt_t *opts, cfg_t **ret_cfg, char **re
  * gl_free(); errors are as above.
  */
 int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **ret_error);
-/* len bytes of NUL-terminated text; path is for the errors only. */
-int gl_config_parse(const char *path, const char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
+/* len bytes of NUL-terminated text, whose comments are blanked; path is for the errors only. */
+int gl_config_parse(const char *path, char *text, size_t len, cfg_opt_t *opts, cfg_t **ret_cfg,
                     char **ret_error);
 
 /* The defaults of opts, as if the file were empty; for cfg_free(). */

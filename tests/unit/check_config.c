@@ -157,6 +157,7 @@ END_TEST
 START_TEST(unknown_keys)
 {
     refuse("name = x\nnmae = y\n", 2, "no such option 'nmae'");
+    refuse("# one\n\n# two\n  # three # 'four\nname = '# x' # \"five\nnmae = y\n", 6, "nmae");
     refuse("limits {\n\n  job = 1 }\n", 3, "no such option 'job'");
     refuse("\"ev\xc2\x9bil\" = x\n", 1, "ev\\xc2\\x9bil");
 }

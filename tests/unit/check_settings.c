@@ -133,6 +133,7 @@ START_TEST(refused)
     refuse("name = a\nconnect = {'tcp:1.2.3.4:5'}\n", 2, "tcp:1.2.3.4:5");
     refuse("connect = {'vsock:any:1007'}\n", 1, "no place");
     refuse("connect = {'unix:/a,name=b'}\n", 1, "unix:/a,name=b");
+    refuse("# a comment\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("site-key = abc\n", 1, "64 hexadecimal");
     refuse("log-level = loud\n", 1, "loud");
