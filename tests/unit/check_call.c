@@ -154,6 +154,15 @@ static void ends_session_start(struct gl_call *call, const ProtobufCMessage *req
     gl_call_handle(call, &talk_events, &held);
 }
 
+/* The same, but the listener is there already. */
+static void ends_session_late_start(struct gl_call *call, const ProtobufCMessage *request)
+{
+    (void)request;
+    held = call;
+    gl_call_handle(call, &talk_events, &held);
+    gl_mux_end(b.mux, GL_STATUS_LOST, "");
+}
+
 static const struct gl_method alpha_methods[] = {
     {"unary", &gl__ping__descriptor, 100, unary_start, false},
     {"list", &gl__empty__descriptor, 100, list_start, false},
@@ -166,6 +175,7 @@ static const struct gl_method beta_methods[] = {
     {"talk", &gl__empty__descriptor, 100, talk_start, false},
     {"deaf", &gl__empty__descriptor, 100, deaf_start, false},
     {"ends-session", &gl__empty__descriptor, 100, ends_session_start, false},
+    {"ends-session-late", &gl__empty__descriptor, 100, ends_session_late_start, false},
     {NULL, NULL, 0, NULL, false},
 };
 static const struct gl_service alpha = {"alpha", 1, "inspect", alpha_methods};
@@ -474,16 +484,33 @@ START_TEST(session_ends_and_all_finish_at_once)
 }
 END_TEST
 
-/* A handler whose call was lost before it could say who listens hears of it all the same. */
-START_TEST(cancelled_within_start)
+/* A handler whose call was lost before it could say who listens hears of it all the same; once. */
+static void lose_within_start(const char *method, bool finish)
 {
     Gl__Empty empty = GL__EMPTY__INIT;
     size_t len;
-    call_with("beta", "ends-session", &empty);
+    finish_on_cancel = finish;
+    call_with("beta", method, &empty);
     struct gl_block *block = pair_take(&a, 1 << 20, &len);
     ck_assert_int_eq(pair_give(&b, block, len), UV_ECONNABORTED);
     gl_block_unref(block);
+    if (!finish)
+        gl_call_finish(held, GL_STATUS_OK, NULL);
+}
+
+START_TEST(cancelled_within_start)
+{
+    lose_within_start("ends-session", true);
     assert_noted("cancelled in start: 1\ncancel LOST\n");
+    start(&plain, 1024);
+    lose_within_start("ends-session", false);
+    assert_noted("cancelled in start: 1\ncancel LOST\n");
+    start(&plain, 1024);
+    lose_within_start("ends-session-late", true);
+    assert_noted("cancel LOST\n");
+    start(&plain, 1024);
+    lose_within_start("ends-session-late", false);
+    assert_noted("cancel LOST\n");
 }
 END_TEST
 
