@@ -29,7 +29,7 @@
 #define READ_COPY                                                                                  \
     (64u * 1024) /* shorter reads are copied, so that no slice keeps much more than its size */
 #define READ_ROUNDS  4
-#define WRITE_PIECES 16
+#define WRITE_PIECES 64
 
 enum kind {
     KIND_OWN,    /* opened anew, does not block */
@@ -41,7 +41,7 @@ enum kind {
 /* A descriptor and how it is waited for. First member of both streams. */
 struct watch {
     uv_poll_t poll;
-    uv_idle_t idle; /* KIND_READY, reading */
+    uv_idle_t idle; /* calls `ready` before the loop waits */
     enum kind kind;
     int fd;
     int own; /* what is to be closed: opened anew, or the epoll descriptor; -1: nothing */
@@ -120,27 +120,30 @@ static int watch_init(struct watch *watch, uv_loop_t *loop, int fd, int events)
             watch->kind = S_ISSOCK(st.st_mode) ? KIND_SOCKET : KIND_SHARED;
     }
     watch->poll.data = watch->idle.data = watch;
-    watch->handles = 1;
-    if (watch->kind == KIND_READY)
-        return uv_idle_init(loop, &watch->idle);
-    int err = uv_poll_init(loop, &watch->poll, watch->own);
-    if (err)
-        close(watch->own);
-    return err;
+    if (watch->kind != KIND_READY) {
+        int err = uv_poll_init(loop, &watch->poll, watch->own);
+        if (err) {
+            close(watch->own);
+            return err;
+        }
+        watch->handles++;
+    }
+    watch->handles++;
+    return uv_idle_init(loop, &watch->idle); /* cannot fail */
 }
 
 static void watch_closed(uv_handle_t *handle)
 {
     struct watch *watch = handle->data;
-    watch->release(watch);
+    if (--watch->handles == 0)
+        watch->release(watch);
 }
 
 static void watch_close(struct watch *watch)
 {
     watch_set(watch, false);
-    if (watch->kind == KIND_READY)
-        uv_close((uv_handle_t *)&watch->idle, watch_closed);
-    else
+    uv_close((uv_handle_t *)&watch->idle, watch_closed);
+    if (watch->kind != KIND_READY)
         uv_close((uv_handle_t *)&watch->poll, watch_closed);
     if (watch->own >= 0)
         close(watch->own);
@@ -254,6 +257,7 @@ struct gl_output {
     const struct gl_output_events *events;
     void *ctx;
     struct gl_list queue; /* of struct piece */
+    size_t pieces;
     bool failed, freed, busy;
 };
 
@@ -261,6 +265,7 @@ static void piece_free(struct gl_output *output, struct piece *piece)
 {
     size_t charge = piece->charge;
     gl_list_remove(&piece->node);
+    output->pieces--;
     gl_slice_unref(&piece->data);
     gl_free(piece);
     if (!output->freed)
@@ -338,13 +343,21 @@ static void output_flush(struct gl_output *output, bool ready)
         ready = false;
     }
     output->busy = false;
-    if (!output->freed)
-        watch_set(&output->watch, !gl_list_empty(&output->queue));
+    if (output->freed)
+        return;
+    if (output->watch.kind != KIND_READY)
+        uv_idle_stop(&output->watch.idle);
+    watch_set(&output->watch, !gl_list_empty(&output->queue));
 }
 
 static void output_ready(struct watch *watch)
 {
     output_flush((struct gl_output *)watch, true);
+}
+
+static void output_turn(uv_idle_t *idle)
+{
+    output_flush(idle->data, false);
 }
 
 static void output_release(struct watch *watch)
@@ -381,8 +394,16 @@ void gl_output_write(struct gl_output *output, struct gl_slice data, size_t char
     piece->data = data;
     piece->charge = charge;
     gl_list_append(&output->queue, &piece->node);
-    if (!output->watch.on)
+    output->pieces++;
+    if (output->watch.on)
+        return;
+    /* What one turn of the loop brings in small pieces goes out in one write. */
+    if (output->pieces >= WRITE_PIECES)
         output_flush(output, false);
+    else if (output->watch.kind == KIND_READY)
+        watch_set(&output->watch, true);
+    else
+        uv_idle_start(&output->watch.idle, output_turn);
 }
 
 bool gl_output_is_empty(const struct gl_output *output)
