@@ -8,6 +8,7 @@
 #include "link.h"
 #include "log.h"
 #include "mem.h"
+#include "os.h"
 #include "proto/guestlink.pb-c.h"
 #include "service.h"
 #include "sys.h"
@@ -130,7 +131,8 @@ static void prepare(void *ctx, struct gl_handshake_config *config)
     hello->role = GL__ROLE__ROLE_GUEST;
     hello->streams_max = settings->calls_max;
     memcpy(hello->instance, session->instance, sizeof(hello->instance));
-    snprintf(hello->software, sizeof(hello->software), "guestlink-agent %s", PACKAGE_VERSION);
+    snprintf(hello->software, sizeof(hello->software), "guestlink-agent %s (%s)", PACKAGE_VERSION,
+             GL_OS_NAME);
     if (settings->name)
         snprintf(hello->name, sizeof(hello->name), "%s", settings->name);
     else

@@ -17,10 +17,12 @@
 #if defined(_WIN32)
 #define GL_OS_LINUX   0
 #define GL_OS_WINDOWS 1
+#define GL_OS_NAME    "windows" /* as in Info.system and Guest.system */
 #include <io.h>
 #elif defined(__linux__)
 #define GL_OS_LINUX   1
 #define GL_OS_WINDOWS 0
+#define GL_OS_NAME    "linux"
 #include <unistd.h>
 #else
 #error "guestlink runs on Linux and Windows"

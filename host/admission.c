@@ -181,7 +181,7 @@ static void refuse_duplicate(struct gl_admission *a)
         refuse(a, GL_STATUS_DUPLICATE_KEY, "another agent runs in this machine already");
         return;
     }
-    gl_address_format(&a->from, address, sizeof address);
+    gl_address_text(&a->from, address, sizeof address);
     gl_trust_mark_duplicate(a->daemon->trust, guest->entry, address);
     gl_guest_absence(guest->entry, &why);
     leave_guest(a); /* or it would be closed without a word with the session */
@@ -227,7 +227,7 @@ static unsigned place_of(const struct gl_admission *a, char *out, size_t size)
         snprintf(out, size, "vsock:%u", place.cid);
         return QUOTA_MACHINE;
     }
-    gl_address_format(&place, out, size);
+    gl_address_text(&place, out, size);
     return place.kind == GL_ADDRESS_HVSOCK ? QUOTA_MACHINE : QUOTA_DOOR;
 }
 
@@ -243,7 +243,7 @@ static enum gl_status judge(struct gl_admission *a, const struct gl_hello *hello
     char place[GL_TRUST_PLACE_SIZE], address[GL_TRUST_PLACE_SIZE];
     bool certified = is_certified(a, hello);
     unsigned quota = place_of(a, place, sizeof place);
-    gl_address_format(&a->from, address, sizeof address);
+    gl_address_text(&a->from, address, sizeof address);
     const struct gl_trust_claim claim = {
         .key = hello->key,
         .fixed_name = *a->door->listen->name ? a->door->listen->name : NULL,

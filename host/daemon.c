@@ -8,6 +8,7 @@
 
 #include "control.h"
 #include "door.h"
+#include "escape.h"
 #include "guest.h"
 #include "link.h"
 #include "platform.h"
@@ -20,6 +21,13 @@ uint64_t gl_now_s(void)
 {
     uv_timeval64_t now;
     return uv_gettimeofday(&now) == 0 && now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+}
+
+void gl_address_text(const struct gl_address *address, char *out, size_t size)
+{
+    char raw[600];
+    gl_address_format(address, raw, sizeof raw);
+    gl_escape(out, size, raw, strlen(raw));
 }
 
 static void flush(struct gl_daemon *daemon)
@@ -92,7 +100,7 @@ static void who_am_i(struct gl_daemon *daemon)
     uv_passwd_t passwd;
     snprintf(daemon->user, sizeof daemon->user, "%u", gl_platform_uid());
     if (uv_os_get_passwd(&passwd) == 0) {
-        snprintf(daemon->user, sizeof daemon->user, "%s", passwd.username);
+        gl_escape(daemon->user, sizeof daemon->user, passwd.username, strlen(passwd.username));
         uv_os_free_passwd(&passwd);
     }
 }

@@ -63,6 +63,10 @@ int gl_daemon_run(const struct gl_settings *settings);
 /* A session or client is gone from its list: when stopping, the last one lets the loop end. */
 void gl_daemon_left(struct gl_daemon *daemon);
 
+/* An address for logs and messages: valid UTF-8, whatever a path is made of; cut between
+ * characters. */
+void gl_address_text(const struct gl_address *address, char *out, size_t size);
+
 /* Wall clock, seconds since 1970. */
 uint64_t gl_now_s(void);
 

@@ -9,11 +9,6 @@
 
 #define DOOR_OF(n) GL_CONTAINER_OF(n, struct gl_door, node)
 
-static void format(const struct gl_address *address, char *out, size_t size)
-{
-    gl_address_format(address, out, size);
-}
-
 /* ------------------------------------------------------------------ log */
 
 void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum gl_status status,
@@ -24,7 +19,7 @@ void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum g
     door->refused++;
     if (!gl_quota_take(&door->log_quota, uv_hrtime() / 1000000, &suppressed))
         return;
-    format(from, address, sizeof address);
+    gl_address_text(from, address, sizeof address);
     if (suppressed)
         snprintf(more, sizeof more, " (%u more were not shown)", suppressed);
     gl_log(status == GL_STATUS_PENDING ? GL_LOG_INFO : GL_LOG_WARN, "%s at %s: %s%s",
@@ -100,7 +95,7 @@ static bool door_open(struct gl_door *door)
     if (err < 0)
         return false;
     char text[600];
-    format(address, text, sizeof text);
+    gl_address_text(address, text, sizeof text);
     door->error[0] = '\0';
     gl_info("listening for guests on %s%s%s", text, *door->listen->name ? ", which is " : "",
             door->listen->name);
@@ -121,7 +116,7 @@ unsigned gl_doors_open(struct gl_daemon *daemon)
             open++;
             continue;
         }
-        format(&door->listen->address, text, sizeof text);
+        gl_address_text(&door->listen->address, text, sizeof text);
         gl_error("cannot listen on %s: %s", text, door->error);
     }
     return open;

@@ -60,12 +60,14 @@ bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms)
 
 /* ------------------------------------------------------------------ describing */
 
-/* An agent says its system in brackets: "guestlink-agent 0.1.0 (linux)". */
-static void system_of(const char *software, char *out, size_t size)
+/* An agent says its system in brackets, "guestlink-agent 0.1.0 (linux)": two fields here. */
+static void split_software(struct gl_guest_buffer *buffer)
 {
-    const char *open = strrchr(software, '('), *close = strrchr(software, ')');
-    if (open && close && close > open && !close[1])
-        snprintf(out, size, "%.*s", (int)(close - open - 1), open + 1);
+    char *open = strrchr(buffer->software, '('), *close = strrchr(buffer->software, ')');
+    if (!open || open == buffer->software || open[-1] != ' ' || !close || close < open || close[1])
+        return;
+    snprintf(buffer->system, sizeof buffer->system, "%.*s", (int)(close - open - 1), open + 1);
+    open[-1] = '\0';
 }
 
 void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,
@@ -78,7 +80,7 @@ void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,
     snprintf(buffer->address, sizeof buffer->address, "%s", entry->address);
     memcpy(buffer->software, entry->software, sizeof buffer->software);
     snprintf(buffer->reason, sizeof buffer->reason, "%s", entry->reason);
-    system_of(entry->software, buffer->system, sizeof buffer->system);
+    split_software(buffer);
     if (entry->has_offered)
         gl_key_fingerprint(entry->offered, buffer->offered);
     out.id = (char *)(uintptr_t)entry->id;

@@ -38,7 +38,7 @@ bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms);
 
 /* A Guest message; `buffer` has what its fields point to and must live as long. */
 struct gl_guest_buffer {
-    char name[GL_NAME_SIZE], address[600], software[64], system[32], reason[200];
+    char name[GL_NAME_SIZE], address[600], software[64], system[64], reason[200];
     char offered[GL_FINGERPRINT_SIZE];
 };
 void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,

@@ -30,10 +30,5 @@ void gl_platform_make_parent(const char *path);
 
 /* Tells the service manager, if there is one: "READY=1", "STOPPING=1", "STATUS=...". */
 void gl_platform_notify(const char *state);
-/*
- * Sockets that the service manager has opened for us: *ret_fds points to them and *ret_names to
- * their names (FileDescriptorName=), both static. Returns how many.
- */
-unsigned gl_platform_sockets(const int **ret_fds, char ***ret_names);
 
 #endif

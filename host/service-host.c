@@ -4,6 +4,7 @@
 
 #include "admission.h"
 #include "control.h"
+#include "escape.h"
 #include "guest.h"
 #include "handshake.h"
 #include "platform.h"
@@ -129,6 +130,7 @@ static void forget(struct gl_call *call, const ProtobufCMessage *request)
 struct status_buffer {
     Gl__HostStatus__Listener listeners[GL_LISTEN_MAX], *pointers[GL_LISTEN_MAX];
     char addresses[GL_LISTEN_MAX][600];
+    char *state, *config; /* paths as valid UTF-8 */
 };
 
 static size_t fill_listeners(const struct gl_daemon *daemon, struct status_buffer *buffer)
@@ -138,8 +140,7 @@ static size_t fill_listeners(const struct gl_daemon *daemon, struct status_buffe
         struct gl_door *door = GL_CONTAINER_OF(node, struct gl_door, node);
         Gl__HostStatus__Listener *out = &buffer->listeners[n];
         gl__host_status__listener__init(out);
-        gl_address_format(&door->listen->address, buffer->addresses[n],
-                          sizeof buffer->addresses[n]);
+        gl_address_text(&door->listen->address, buffer->addresses[n], sizeof buffer->addresses[n]);
         out->address = buffer->addresses[n];
         out->name = (char *)(uintptr_t)door->listen->name;
         out->error = door->error;
@@ -182,9 +183,8 @@ static void status_of(struct gl_call *call, const ProtobufCMessage *request)
     status.started = daemon->started_s;
     status.pid = (uint64_t)uv_os_getpid();
     status.user = (char *)(uintptr_t)daemon->user;
-    status.state_directory = daemon->settings->state;
-    if (daemon->settings->config)
-        status.config_file = daemon->settings->config;
+    status.state_directory = buffer->state = gl_escape_dup(daemon->settings->state);
+    status.config_file = buffer->config = gl_escape_dup(daemon->settings->config);
     status.n_listeners = fill_listeners(daemon, buffer);
     status.listeners = buffer->pointers;
     status.trust =
@@ -194,6 +194,8 @@ static void status_of(struct gl_call *call, const ProtobufCMessage *request)
     status.guests_known = daemon->trust->count;
     gl_call_reply(call, &status);
     gl_call_finish(call, GL_STATUS_OK, NULL);
+    gl_free(buffer->state);
+    gl_free(buffer->config);
     gl_free(buffer);
 }
 

@@ -155,7 +155,7 @@ static void note_address(struct gl_session *session, char *out, size_t size)
 {
     struct gl_address address;
     gl_session_address(session, &address);
-    gl_address_format(&address, out, size);
+    gl_address_text(&address, out, size);
     gl_trust_touch(session->daemon->trust, session->guest->entry, out, gl_now_s());
 }
 

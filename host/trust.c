@@ -138,6 +138,16 @@ static void harmless(char *out, size_t size, const char *text)
     gl_escape(out, size, text ? text : "", text ? strlen(text) : 0);
 }
 
+static void GL_PRINTF(2, 3) set_reason(struct gl_trust_entry *entry, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = gl_vasprintf(format, args);
+    va_end(args);
+    harmless(entry->reason, sizeof entry->reason, text);
+    gl_free(text);
+}
+
 static void describe(struct gl_trust_entry *entry, const struct gl_trust_claim *claim)
 {
     harmless(entry->software, sizeof entry->software, claim->software);
@@ -215,11 +225,10 @@ static enum gl_status mismatch(struct gl_trust *trust, struct gl_trust_entry *ho
     memcpy(holder->offered, claim->key, GL_KEY_SIZE);
     holder->has_offered = true;
     holder->offered_at = claim->now_s;
-    snprintf(holder->reason, sizeof holder->reason, "another key was offered at %s%s",
-             claim->address,
-             claim->old_key && memcmp(claim->old_key, holder->key, GL_KEY_SIZE) == 0
-                 ? ", announced by the pinned one"
-                 : "");
+    set_reason(holder, "another key was offered at %s%s", claim->address,
+               claim->old_key && memcmp(claim->old_key, holder->key, GL_KEY_SIZE) == 0
+                   ? ", announced by the pinned one"
+                   : "");
     trust->dirty = true; /* not at once: whoever makes keys in a loop would keep the disk busy */
     gl_why(
         why, 0,
@@ -330,7 +339,7 @@ void gl_trust_mark_duplicate(struct gl_trust *trust, struct gl_trust_entry *entr
                              const char *address)
 {
     entry->state = GL__TRUST_STATE__TRUST_STATE_DUPLICATE;
-    snprintf(entry->reason, sizeof entry->reason, "its key was live here and at %s", address);
+    set_reason(entry, "its key was live here and at %s", address);
     trust->dirty = true;
 }
 

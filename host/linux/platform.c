@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "escape.h"
 #include "log.h"
 #include "user.h"
 
@@ -79,8 +80,8 @@ struct gl_user *gl_user_lookup(uint32_t uid, uint32_t gid)
     gids[0] = gid;
     if (getpwuid_r(uid, &entry, buffer, DATABASE_BUFFER, &found) == 0 && found &&
         strlen(found->pw_name) < sizeof user->name) {
-        snprintf(user->name, sizeof user->name, "%s", found->pw_name);
-        if (getgrouplist(user->name, gid, gids, &n) < 0)
+        gl_escape(user->name, sizeof user->name, found->pw_name, strlen(found->pw_name));
+        if (getgrouplist(found->pw_name, gid, gids, &n) < 0)
             n = GL_USER_GROUPS_MAX; /* more than that: the first of them */
     } else {
         n = 1;
@@ -174,34 +175,11 @@ void gl_platform_notify(const char *state)
     sd_notify(0, state);
 }
 
-unsigned gl_platform_sockets(const int **ret_fds, char ***ret_names)
-{
-    static int fds[64];
-    static char **names;
-    int n = sd_listen_fds_with_names(1, &names);
-    if (n < 0)
-        return 0;
-    if ((size_t)n > GL_ARRAY_SIZE(fds))
-        n = GL_ARRAY_SIZE(fds);
-    for (int i = 0; i < n; i++)
-        fds[i] = SD_LISTEN_FDS_START + i;
-    *ret_fds = fds;
-    *ret_names = names;
-    return (unsigned)n;
-}
-
 #else
 
 void gl_platform_notify(const char *state)
 {
     (void)state;
-}
-
-unsigned gl_platform_sockets(const int **ret_fds, char ***ret_names)
-{
-    (void)ret_fds;
-    (void)ret_names;
-    return 0;
 }
 
 #endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "name.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "quota.h"
+#include "unit.h"
+
+START_TEST(what_is_a_name)
+{
+    static const char *const good[] = {
+        "ab", "web1", "a.b-c_d", "0x", "0123456789abcde", "0123456789abcdeg"};
+    static const char *const bad[] = {
+        "", "c", "-x", ".x", "a b", "a/b", "a\nb", "\xc3\xa4x", "0123456789abcdef", "a:b"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(good); i++)
+        ck_assert_msg(gl_name_fault(good[i]) == NULL, "%s", good[i]);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)
+        ck_assert_msg(gl_name_fault(bad[i]) != NULL, "%s", bad[i]);
+    char longest[GL_NAME_SIZE + 1];
+    memset(longest, 'x', sizeof(longest));
+    longest[GL_NAME_SIZE] = '\0';
+    ck_assert_ptr_nonnull(gl_name_fault(longest));
+    longest[GL_NAME_SIZE - 1] = '\0';
+    ck_assert_ptr_null(gl_name_fault(longest));
+}
+END_TEST
+
+START_TEST(proposals_become_names)
+{
+    static const char *const cases[][2] = {
+        {"web1", "web1"},          {"web1.example.com", "web1.example.com"},
+        {"  a  b  ", "a-b"},       {"\x1b[31mred", "31mred"},
+        {"x--y", "x--y"},          {"trailing-._", "trailing"},
+        {"\xe2\x80\xae", "guest"}, {"..", "guest"},
+        {"c", "guest-c"},          {"0123456789abcdef", "guest-0123456789abcdef"},
+    };
+    char out[GL_NAME_SIZE];
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
+        gl_name_sanitise(cases[i][0], out);
+        ck_assert_str_eq(out, cases[i][1]);
+        ck_assert_ptr_null(gl_name_fault(out));
+    }
+}
+END_TEST
+
+/* Whatever comes in, a valid name comes out. */
+START_TEST(any_bytes_become_a_name)
+{
+    char in[200], out[GL_NAME_SIZE];
+    unsigned seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        size_t len = (seed >> 16) % (sizeof(in) - 1);
+        for (size_t i = 0; i < len; i++) {
+            seed = seed * 1103515245 + 12345;
+            in[i] = (char)((seed >> 16) % 255 + 1);
+        }
+        seed = seed * 1103515245 + 12345;
+        in[len] = '\0';
+        gl_name_sanitise(in, out);
+        ck_assert_ptr_null(gl_name_fault(out));
+    }
+}
+END_TEST
+
+START_TEST(numbers_fit)
+{
+    char base[GL_NAME_SIZE], out[GL_NAME_SIZE];
+    gl_name_number("web", 12, out);
+    ck_assert_str_eq(out, "web-12");
+    memset(base, 'x', sizeof(base));
+    base[GL_NAME_SIZE - 1] = '\0';
+    gl_name_number(base, 4294967295u, out);
+    ck_assert_ptr_null(gl_name_fault(out));
+    ck_assert_str_eq(out + GL_NAME_SIZE - 12, "-4294967295");
+}
+END_TEST
+
+START_TEST(alike)
+{
+    ck_assert(gl_name_alike("Web1", "wEB1"));
+    ck_assert(!gl_name_alike("web1", "web"));
+    ck_assert(!gl_name_alike("web", "web1"));
+    ck_assert(!gl_name_alike("web[", "web{")); /* 0x20 apart, but no letters */
+}
+END_TEST
+
+START_TEST(quotas_refill)
+{
+    struct gl_quota quota = {.burst = 3, .every_ms = 100};
+    unsigned suppressed = 99;
+    for (int i = 0; i < 3; i++)
+        ck_assert(gl_quota_take(&quota, 1000, &suppressed));
+    ck_assert_uint_eq(suppressed, 0);
+    ck_assert(!gl_quota_take(&quota, 1000, NULL));
+    ck_assert(!gl_quota_take(&quota, 1099, NULL));
+    ck_assert(gl_quota_take(&quota, 1100, &suppressed));
+    ck_assert_uint_eq(suppressed, 2);
+    ck_assert(!gl_quota_take(&quota, 1101, NULL));
+    /* A long rest gives the burst back, and not more. */
+    for (int i = 0; i < 3; i++)
+        ck_assert(gl_quota_take(&quota, 1000000, NULL));
+    ck_assert(!gl_quota_take(&quota, 1000000, NULL));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    return GL_UNIT_SUITE("name", what_is_a_name, proposals_become_names, any_bytes_become_a_name,
+                         numbers_fit, alike, quotas_refill);
+}
+
+GL_UNIT_MAIN(suite)
