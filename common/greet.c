@@ -77,6 +77,7 @@ static void done(struct gl_greet *g)
     g->ended = true;
     g->transport = NULL;
     gl_transport_read_stop(t);
+    gl_transport_bind(t, NULL, NULL); /* for a callee that only closes it */
     g->events->on_done(g->ctx, g, g->handshake, t, g->room, g->len);
     end(g);
 }

@@ -62,7 +62,10 @@ struct gl_transport {
     bool closing;
 };
 
-/* Sets who hears events; also to hand a transport over from the handshake to the link. */
+/*
+ * Sets who hears events; also to hand a transport over from the handshake to the link. events NULL:
+ * nobody does, and the transport can only be closed.
+ */
 void gl_transport_bind(struct gl_transport *t, const struct gl_transport_events *events, void *ctx);
 int gl_transport_read_start(struct gl_transport *t);
 void gl_transport_read_stop(struct gl_transport *t);

@@ -21,7 +21,7 @@ struct side {
     uint8_t early[100];
     size_t early_len;
     /* What is decided, and when. */
-    bool later, refuse_key, reject, offer, refuse_offer, cancel;
+    bool later, refuse_key, reject, offer, refuse_offer, cancel, close;
     const char *say; /* written right after the handshake */
     struct gl_handshake *undecided;
 };
@@ -146,6 +146,10 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
     ck_assert_str_eq(gl_greet_peer(greet)->address.path, "socketpair");
     s->done = true;
     s->greet = NULL;
+    if (s->close) {
+        gl_transport_close(t);
+        return;
+    }
     s->open = t;
     gl_transport_bind(t, &open_events, s);
     ck_assert_uint_le(early_len, sizeof(s->early));
@@ -353,6 +357,15 @@ START_TEST(early_bytes)
 }
 END_TEST
 
+/* Who has no use for the connection any more just closes it. */
+START_TEST(closed_when_done)
+{
+    a.close = b.close = true;
+    start_pair(NULL);
+    gl_unit_run_until(a.done && b.done);
+}
+END_TEST
+
 START_TEST(key_refused_by_a)
 {
     a.refuse_key = true;
@@ -502,22 +515,12 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("greet");
     const TTest *const tests[] = {
-        fresh,
-        decided_later,
-        byte_by_byte,
-        resumed,
-        resume_refused,
-        local,
-        early_bytes,
-        key_refused_by_a,
-        rejected_by_b,
-        time_is_limited,
-        undecided_for_too_long,
-        closed_by_peer,
-        garbage,
-        flood,
-        cancelled,
-        cut_at_every_byte,
+        fresh,          decided_later,     byte_by_byte,
+        resumed,        resume_refused,    local,
+        early_bytes,    closed_when_done,  key_refused_by_a,
+        rejected_by_b,  time_is_limited,   undecided_for_too_long,
+        closed_by_peer, garbage,           flood,
+        cancelled,      cut_at_every_byte,
     };
     TCase *tcase = tcase_create("greet");
     tcase_add_checked_fixture(tcase, setup, teardown);

@@ -5,10 +5,13 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "link-input.h"
 #include "mem.h"
 #include "transport-cut.h"
+#include "transport-fd.h"
 #include "unit-loop.h"
 
 #define MIB (1024u * 1024)
@@ -549,6 +552,39 @@ START_TEST(broken_protocol)
 }
 END_TEST
 
+/*
+ * A peer that reads no more, and says why: its words count, although writing to it has failed. If
+ * it says nothing, the connection is given up after a while.
+ */
+START_TEST(last_words)
+{
+    int fds[2];
+    struct gl_transport *t;
+    struct gl_peer peer = {.address = {.kind = GL_ADDRESS_UNIX}};
+    struct gl_link_config config = config_for(&a);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    ck_assert_int_eq(gl_fd_transport_open(&loop, fds[0], &peer, 0, &t), 0);
+    ck_assert_int_eq(shutdown(fds[1], SHUT_RD), 0);
+    a.link = gl_link_new(&loop, &config, t, NULL, 0);
+    if (_i) {
+        uint8_t frame[GL_FRAME_HEADER + 4];
+        gl_frame_encode(frame, &(struct gl_frame){.type = GL_FRAME_GOODBYE, .length = 4});
+        gl_put_u32(frame + GL_FRAME_HEADER, GL_STATUS_REVOKED);
+        gl_unit_run_for(20);
+        ck_assert_int_eq(write(fds[1], frame, sizeof(frame)), sizeof(frame));
+        gl_unit_run_until(a.ended);
+        ck_assert_int_eq(a.ended, GL_STATUS_REVOKED);
+        ck_assert_str_eq(a.log, "ended");
+    } else {
+        uint64_t begin = uv_hrtime();
+        gl_unit_run_until(!gl_link_is_attached(a.link));
+        ck_assert_uint_ge(uv_hrtime() - begin, 900000000u);
+        ck_assert_str_eq(a.why, "the connection takes no more data");
+    }
+    close(fds[1]);
+}
+END_TEST
+
 /* Freeing from within any event. */
 static const char *free_at;
 
@@ -670,6 +706,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(links, setup, teardown);
     for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
         tcase_add_test(links, tests[i]);
+    tcase_add_loop_test(links, last_words, 0, 2);
     tcase_add_loop_test(links, free_in_event, 0, (int)GL_ARRAY_SIZE(free_events));
     suite_add_tcase(s, links);
     return s;
