@@ -74,6 +74,18 @@ static void pay(struct gl_exec_output *output, size_t n)
         output->events->on_change(output->ctx, output);
 }
 
+/* A terminal that nobody has open says EIO. */
+static void output_stop(struct gl_exec_output *output, ssize_t n)
+{
+    if (n == 0 || !output->terminal || output->settled) {
+        output_end(output);
+        return;
+    }
+    gl_exec_output_read(output, false);
+    output->vacant = true;
+    output->events->on_change(output->ctx, output);
+}
+
 static void output_readable(struct gl_exec_output *output)
 {
     for (int i = 0; i < READ_ROUNDS && output->reading && output->fd >= 0; i++) {
@@ -86,8 +98,8 @@ static void output_readable(struct gl_exec_output *output)
             pay(output, output->owed);
             return;
         }
-        if (n <= 0) { /* a terminal that nobody has open any more says EIO */
-            output_end(output);
+        if (n <= 0) {
+            output_stop(output, n);
             return;
         }
         enlarge(output, (size_t)n);
@@ -125,6 +137,7 @@ void gl_exec_output_read(struct gl_exec_output *output, bool on)
     if (output->fd < 0 || output->reading == on)
         return;
     output->reading = on;
+    output->vacant = false;
     if (!on)
         uv_poll_stop(&output->poll);
     else if (uv_poll_start(&output->poll, UV_READABLE, output_event) != 0)
@@ -134,6 +147,7 @@ void gl_exec_output_read(struct gl_exec_output *output, bool on)
 void gl_exec_output_settle(struct gl_exec_output *output)
 {
     int waiting = 0;
+    output->settled = true;
     if (output->fd < 0)
         return;
     if (output->terminal)

@@ -19,7 +19,7 @@ struct gl_exec_output;
 struct gl_exec_output_events {
     /* NULL: read and dropped. The slice is the callee's. */
     void (*on_data)(void *ctx, struct gl_exec_output *output, struct gl_slice data);
-    /* Something changed: ended, or nothing owed any more. */
+    /* Something changed: ended, vacant, or nothing owed any more. */
     void (*on_change)(void *ctx, struct gl_exec_output *output);
     void (*on_closed)(void *ctx);
 };
@@ -29,6 +29,13 @@ struct gl_exec_output {
     int fd; /* -1: ended */
     uint8_t channel;
     bool terminal, enlarged, reading;
+    bool settled; /* gl_exec_output_settle() was called */
+    /*
+     * A terminal that no process has open at the moment; reading was stopped. Not its end: a
+     * program may open /dev/tty again, and closing our side would kill it by SIGHUP, on its way to
+     * exit perhaps.
+     */
+    bool vacant;
     size_t owed; /* after the program's end: what of its output may still be in the pipe, bytes */
     const struct gl_exec_output_events *events;
     void *ctx;

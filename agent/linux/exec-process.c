@@ -25,6 +25,7 @@
 
 #define SILENCE_MS 100  /* see exec-process.h: what is left behind and holds the output ... */
 #define LINGER_MS  2000 /* ... and what does not stop writing */
+#define VACANCY_MS 100  /* until we look again at a terminal that nobody has open */
 #define STUCK_MS                                                                                   \
     30000 /* a helper that starts nothing and does not end: PAM or NSS waits for somebody */
 
@@ -52,6 +53,7 @@ struct gl_exec_process {
 };
 
 static void look(struct gl_exec_process *p);
+static void set_reading(struct gl_exec_process *p);
 
 /* ------------------------------------------------------------------ the end */
 
@@ -229,11 +231,20 @@ static void on_output_data(void *ctx, struct gl_exec_output *output, struct gl_s
         p->events->on_output(p->ctx, output->channel, data);
 }
 
+static void on_vacancy(uv_timer_t *timer)
+{
+    struct gl_exec_process *p = timer->data;
+    if (!p->exited)
+        set_reading(p);
+}
+
 static void on_output_change(void *ctx, struct gl_exec_output *output)
 {
-    (void)output;
-    look_settled(ctx);
-    look(ctx);
+    struct gl_exec_process *p = ctx;
+    if (output->vacant && !p->exited)
+        uv_timer_start(&p->timer, on_vacancy, VACANCY_MS, 0);
+    look_settled(p);
+    look(p);
 }
 
 static const struct gl_exec_output_events output_events = {
@@ -335,6 +346,7 @@ static void on_exited(struct gl_exec_process *p, int status)
     for (size_t i = 0; i < p->n_out; i++)
         gl_exec_output_settle(&p->out[i]);
     p->exited = true;
+    set_reading(p);
     for (size_t i = 0; i < p->n_out; i++)
         gl_exec_output_drain(&p->out[i]);
     look_settled(p);

@@ -2,9 +2,9 @@
 /* This program is its own exec helper, as the agent is: see main(). */
 #include "exec-process.h"
 
-#include <limits.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -635,6 +635,21 @@ START_TEST(terminal_end_of_input)
 }
 END_TEST
 
+/* A terminal that nobody has open for a while is no end, neither of the program nor of its output.
+ */
+START_TEST(terminal_that_is_vacant)
+{
+    struct run *run = run_new(SHELL("echo one; exec <&- >&- 2>&-; sleep 0.3; exec >/dev/tty; echo "
+                                    "two; exec >&-; sleep 0.3; exit 6"));
+    run->spec.terminal = true;
+    run_start(run);
+    run_until_end(run);
+    expect_exit(run, 6);
+    ck_assert_str_eq(run->out[1], "one\r\ntwo\r\n");
+    run_free(run);
+}
+END_TEST
+
 /* The kernel carries a terminal's output to its other side a moment later; none of it may be lost.
  */
 START_TEST(terminal_output_is_whole)
@@ -777,8 +792,9 @@ static Suite *suite(void)
         input_that_nobody_reads_is_dropped, no_input_is_dev_null, pause_stalls_the_program,
         output_outlives_the_program, chatter_of_those_left_behind_has_an_end, signals,
         early_signal_is_kept, terminate_leaves_nothing, terminate_is_gentle_first,
-        terminate_at_once, terminal, terminal_end_of_input, terminal_output_is_whole,
-        terminal_signal_to_foreground, terminal_hangs_up, login_shell, many_at_once, agent_killed);
+        terminate_at_once, terminal, terminal_end_of_input, terminal_that_is_vacant,
+        terminal_output_is_whole, terminal_signal_to_foreground, terminal_hangs_up, login_shell,
+        many_at_once, agent_killed);
     return s;
 }
 
