@@ -31,6 +31,14 @@ bool gl_control_may(const struct gl_control_client *client, const struct gl_trus
                           service, method);
 }
 
+void gl_control_log_denied(struct gl_control_client *client, const char *guest, const char *service,
+                           const char *method)
+{
+    if (gl_quota_take(&client->denials, uv_hrtime() / 1000000, NULL))
+        gl_warn("user '%s' was denied %s.%s%s%s", client->user->name, service, method,
+                *guest ? " of guest " : "", guest);
+}
+
 /* ------------------------------------------------------------------ calls */
 
 static void fill_caller(const struct gl_control_client *client, Gl__Caller *ret_caller)
@@ -63,6 +71,7 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     if (status != GL_STATUS_OK)
         return status;
     if (!gl_control_may(client, entry, open->service, open->method)) {
+        gl_control_log_denied(client, entry->name, open->service, open->method);
         gl_why(why, 0, "the rules of this host do not let '%s' use %s.%s of guest '%s'",
                client->user->name, open->service, open->method, entry->name);
         return GL_STATUS_DENIED;
@@ -71,13 +80,22 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     if (!guest || !guest->session)
         return gl_guest_absence(entry, why);
 
+    struct gl_mux *mux = gl_link_mux(gl_session_link(guest->session));
+    struct gl_mux_stats stats;
+    gl_mux_stats(mux, &stats);
+    if (stats.queued > GL_GUEST_QUEUE_MAX) { /* an OPEN is charged to no credit */
+        gl_why(why, 0, "too much waits for guest '%s' already", entry->name);
+        return GL_STATUS_LIMIT;
+    }
+
     Gl__Caller caller;
     Gl__Open ours = *open;
     fill_caller(client, &caller);
     ours.target = (char *)(uintptr_t) "";
     ours.caller = &caller;
-    status = gl_relay_start(gl_link_mux(gl_session_link(guest->session)), entry->name, stream,
-                            gl_message_pack(&ours));
+    gl_debug("user '%s' calls %s.%s of guest '%s'", client->user->name, open->service, open->method,
+             entry->name);
+    status = gl_relay_start(mux, entry->name, stream, gl_message_pack(&ours));
     if (status == GL_STATUS_LIMIT)
         gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", entry->name);
     else if (status != GL_STATUS_OK)
@@ -252,6 +270,7 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
     }
     struct gl_control_client *client = GL_NEW0(struct gl_control_client);
     client->daemon = daemon;
+    client->denials = (struct gl_quota){.burst = 5, .every_ms = 10000};
     client->transport = t;
     client->uid = peer->uid;
     client->gid = peer->gid;

@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "daemon.h"
+#include "quota.h"
 #include "user.h"
 
 /* One connection; also the context of its calls (gl_call_dispatch_context). */
@@ -22,6 +23,7 @@ struct gl_control_client {
     struct gl_dispatch dispatch;
     uint32_t uid, gid;
     /* private to control.c */
+    struct gl_quota denials; /* of log lines */
     struct gl_transport *transport;
     uv_work_t lookup;
     bool looking_up;
@@ -34,6 +36,10 @@ void gl_control_close(struct gl_daemon *daemon);
 void gl_control_dismiss(struct gl_daemon *daemon);
 
 extern const struct gl_service gl_service_host, gl_service_trust;
+
+/* One line, within reason. guest: "" if it was about none. */
+void gl_control_log_denied(struct gl_control_client *client, const char *guest, const char *service,
+                           const char *method);
 
 /* Whether the client's user may call the service for this guest (NULL: for none). */
 bool gl_control_may(const struct gl_control_client *client, const struct gl_trust_entry *entry,

@@ -11,6 +11,7 @@
 #include "escape.h"
 #include "guest.h"
 #include "link.h"
+#include "places.h"
 #include "platform.h"
 #include "session.h"
 
@@ -182,6 +183,7 @@ static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *sett
     gl_list_init(&daemon->sessions);
     gl_list_init(&daemon->clients);
     gl_list_init(&daemon->waiters);
+    daemon->places = gl_places_new();
     who_am_i(daemon);
 }
 
@@ -192,6 +194,7 @@ static void daemon_done(struct gl_daemon *daemon)
         gl_guests_free(daemon);
     }
     gl_doors_free(daemon);
+    gl_places_free(daemon->places);
     gl_trust_free(daemon->trust);
     gl_site_free(daemon->site);
     uv_loop_close(daemon->loop);

@@ -33,9 +33,12 @@
 #define GL_GREETINGS_MAX      256u                /* at a time, not yet let in: in all, */
 #define GL_GREETINGS_CID_MAX  4u                  /* from one virtual machine, */
 #define GL_GREETINGS_DOOR_MAX 32u /* and at one listener that cannot tell who is who */
-#define GL_CLIENTS_MAX        512u
+#define GL_GUEST_QUEUE_MAX                                                                         \
+    (64u * 1024 * 1024) /* bytes that wait for one guest; above it, no more calls */
+#define GL_CLIENTS_MAX 512u
 
 struct gl_listener;
+struct gl_places;
 
 struct gl_daemon {
     uv_loop_t *loop;
@@ -47,6 +50,7 @@ struct gl_daemon {
     char user[64]; /* who it runs as */
     struct gl_list doors, admissions, sessions, clients, waiters;
     unsigned n_admissions, n_clients;
+    struct gl_places *places; /* how often each virtual machine dials */
     struct gl_listener *control;
     uv_timer_t chores; /* every few seconds: see daemon.c */
     uv_timer_t stop_timer;

@@ -5,7 +5,12 @@
 #include <string.h>
 
 #include "admission.h"
+#include "places.h"
 #include "platform.h"
+
+/* Of a listener that cannot tell who is who: a signature for each is what it costs. */
+#define DIALS_BURST    2000u
+#define DIALS_EVERY_MS 5u
 
 #define DOOR_OF(n) GL_CONTAINER_OF(n, struct gl_door, node)
 
@@ -30,7 +35,7 @@ void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum g
 /* ------------------------------------------------------------------ who may be greeted */
 
 /* NULL, or why not. Before a byte was read: only what the kernel says counts. */
-static const char *objection(const struct gl_door *door, const struct gl_peer *peer)
+static const char *objection(struct gl_door *door, const struct gl_peer *peer)
 {
     const struct gl_daemon *daemon = door->daemon;
     bool vsock = peer->address.kind == GL_ADDRESS_VSOCK;
@@ -47,6 +52,10 @@ static const char *objection(const struct gl_door *door, const struct gl_peer *p
     if (vsock ? gl_admission_count_cid(daemon, peer->address.cid) >= GL_GREETINGS_CID_MAX
               : door->n_admissions >= GL_GREETINGS_DOOR_MAX)
         return "too many connections from there wait for their greeting";
+    uint64_t now_ms = uv_hrtime() / 1000000;
+    if (vsock ? !gl_places_take(daemon->places, peer->address.cid, now_ms)
+              : !gl_quota_take(&door->dials, now_ms, NULL))
+        return "too many connections from there in a short time";
     return NULL;
 }
 
@@ -110,6 +119,7 @@ unsigned gl_doors_open(struct gl_daemon *daemon)
         char text[600];
         door->daemon = daemon;
         door->listen = &daemon->settings->listen[i];
+        door->dials = (struct gl_quota){.burst = DIALS_BURST, .every_ms = DIALS_EVERY_MS};
         door->log_quota = (struct gl_quota){.burst = 20, .every_ms = 3000};
         gl_list_append(&daemon->doors, &door->node);
         if (door_open(door)) {

@@ -15,6 +15,7 @@ struct gl_door {
     char error[160];              /* why */
     unsigned n_admissions;
     uint64_t accepted, refused; /* let in; closed for whatever reason before that */
+    struct gl_quota dials;      /* of those that are not told apart */
     struct gl_quota log_quota;
 };
 

@@ -15,6 +15,7 @@ struct gl_guest *gl_guest_of(struct gl_daemon *daemon, struct gl_trust_entry *en
         struct gl_guest *guest = GL_NEW0(struct gl_guest);
         guest->daemon = daemon;
         guest->entry = entry;
+        guest->alarm_quota = (struct gl_quota){.burst = 1, .every_ms = 60000};
         guest->log_quota = (struct gl_quota){.burst = 10, .every_ms = 6000};
         entry->owner = guest;
     }
@@ -55,7 +56,7 @@ bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms)
     bool many = *oldest && now_ms - *oldest < 60000;
     *oldest = now_ms;
     guest->takeover_at = (guest->takeover_at + 1) % GL_TAKEOVERS_PER_MINUTE;
-    return many;
+    return many && gl_quota_take(&guest->alarm_quota, now_ms, NULL);
 }
 
 /* ------------------------------------------------------------------ describing */

@@ -20,6 +20,7 @@ struct gl_guest {
     uint64_t resumes;               /* of all sessions since the daemon's start */
     uint64_t takeovers[GL_TAKEOVERS_PER_MINUTE]; /* ms, of the last ones */
     unsigned takeover_at;                        /* the oldest of them */
+    struct gl_quota alarm_quota;                 /* of the line about too many of them */
     struct gl_quota log_quota;                   /* of lines that come with a change of link */
 };
 
@@ -33,7 +34,8 @@ void gl_guests_free(struct gl_daemon *daemon);
 
 /* Whether the guest's link answers at present, or its session waits for it. */
 Gl__GuestState gl_guest_state(const struct gl_trust_entry *entry);
-/* One more link has taken over a living one. True: too many in a minute. */
+/* One more link has taken over a living one. True: too many in a minute, and it is time to say so
+ * (again). */
 bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms);
 
 /* A Guest message; `buffer` has what its fields point to and must live as long. */

@@ -35,6 +35,8 @@ struct gl_trust_entry *gl_host_resolve(struct gl_call *call, const char *ref,
     }
     if (how == GL_LOOKUP_EXACT &&
         !gl_control_may(client, entry, gl_call_service(call)->name, gl_call_method(call)->name)) {
+        gl_control_log_denied(client, entry->name, gl_call_service(call)->name,
+                              gl_call_method(call)->name);
         gl_call_finish(call, GL_STATUS_DENIED,
                        "the rules of this host do not let '%s' do that to '%s'", client->user->name,
                        entry->name);

@@ -90,6 +90,7 @@ static bool may(struct gl_call *call)
     struct gl_control_client *client = gl_call_dispatch_context(call);
     if (gl_control_may(client, NULL, gl_call_service(call)->name, gl_call_method(call)->name))
         return true;
+    gl_control_log_denied(client, "", gl_call_service(call)->name, gl_call_method(call)->name);
     gl_call_finish(call, GL_STATUS_DENIED, "the rules of this host do not let '%s' do that",
                    client->user->name);
     return false;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "places.h"
 #include "quota.h"
 #include "unit.h"
 
@@ -104,10 +105,29 @@ START_TEST(quotas_refill)
 }
 END_TEST
 
+/* One machine's dialling costs another nothing. */
+START_TEST(places_are_counted_apart)
+{
+    struct gl_places *places = gl_places_new();
+    for (unsigned i = 0; i < GL_PLACE_BURST; i++)
+        ck_assert(gl_places_take(places, 3, 1000));
+    ck_assert(!gl_places_take(places, 3, 1000));
+    ck_assert(gl_places_take(places, 4, 1000));
+    ck_assert(gl_places_take(places, 3, 1000 + GL_PLACE_EVERY_MS));
+    ck_assert(!gl_places_take(places, 3, 1000 + GL_PLACE_EVERY_MS));
+    /* Who dials on is not forgotten for those who dialled once. */
+    for (uint32_t cid = 100; cid < 100 + 2 * GL_PLACES_MAX; cid++) {
+        ck_assert(gl_places_take(places, cid, 1000 + GL_PLACE_EVERY_MS));
+        ck_assert(!gl_places_take(places, 3, 1000 + GL_PLACE_EVERY_MS));
+    }
+    gl_places_free(places);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("name", what_is_a_name, proposals_become_names, any_bytes_become_a_name,
-                         numbers_fit, alike, quotas_refill);
+                         numbers_fit, alike, quotas_refill, places_are_counted_apart);
 }
 
 GL_UNIT_MAIN(suite)
