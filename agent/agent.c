@@ -37,7 +37,7 @@ static enum gl_status on_allow(void *ctx, struct gl_call *call, const struct gl_
     (void)service;
     (void)request;
     enum gl_policy_answer answer =
-        ask(agent, call, &(struct gl_policy_question){NULL}, method->asks, ret_text);
+        ask(agent, call, &(struct gl_policy_question){.method = NULL}, method->asks, ret_text);
     if (answer == GL_POLICY_DENY) {
         gl_audit_refused(call, *ret_text);
         return GL_STATUS_DENIED;

@@ -18,10 +18,12 @@
 
 static bool parse_uid(const char *text, uid_t *ret_uid)
 {
-    char *end;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    char *end = NULL;
     errno = 0;
-    unsigned long long value = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 10) : 0;
-    if (!isdigit((unsigned char)text[0]) || *end || errno || value >= UINT32_MAX)
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*end || errno || value >= UINT32_MAX)
         return false;
     *ret_uid = (uid_t)value;
     return true;

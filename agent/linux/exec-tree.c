@@ -129,7 +129,8 @@ size_t gl_exec_tree_signal(const struct gl_exec_tree_filter *filter, const int *
     struct proc *procs = NULL;
     size_t n = read_all(&procs), count = 0;
     pid_t self = getpid();
-    mark(procs, n);
+    if (n > 0)
+        mark(procs, n);
     for (size_t i = 0; i < n; i++) {
         const struct proc *p = &procs[i];
         if (!p->ours || (filter->session && p->session != filter->session) ||
