@@ -15,6 +15,7 @@
 #include "policy-config.h"
 #include "service.h"
 #include "session.h"
+#include "startup.h"
 #include "sys.h"
 
 #define CLOSE_MS 1000u /* for handles to close at the end */
@@ -77,7 +78,7 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     gl_info("stopping");
-    gl_sys_notify("STOPPING=1");
+    gl_startup_notify("STOPPING=1");
     program->stopping = true;
     gl_session_stop(program->session, on_stopped, program);
 }
@@ -105,10 +106,9 @@ static int fail(char *error)
 static int load_identity(struct program *program, const struct gl_settings *settings)
 {
     uint8_t machine[GL_SYS_MACHINE_SIZE];
-    const char *why;
     char *error;
-    if (gl_sys_state_directory(settings->state, &why) != 0)
-        return fail(gl_asprintf("%s: %s", settings->state, why));
+    if (gl_startup_claim_state(settings->state, "guestlink-agent", &error) != 0)
+        return fail(error);
     if (gl_identity_load(settings->state, gl_sys_machine(machine) ? machine : NULL,
                          &program->identity, &error) != 0)
         return fail(error);
@@ -137,7 +137,7 @@ static int start(struct program *program)
     program->session = gl_session_new(program->agent, &program->identity, &program->trust);
     watch_signals(program);
     gl_session_start(program->session);
-    gl_sys_notify("READY=1\nSTATUS=Looking for the host");
+    gl_startup_notify("READY=1\nSTATUS=Looking for the host");
     return 0;
 }
 
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
     case GL_OPTIONS_BAD:
         return 2;
     }
-    gl_sys_prepare();
+    gl_startup_prepare();
     if (gl_key_global_init() != 0 || uv_loop_init(&program.loop) != 0) {
         gl_error("the cryptographic library or the event loop cannot be started");
         return 1;

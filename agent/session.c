@@ -11,6 +11,7 @@
 #include "os.h"
 #include "proto/guestlink.pb-c.h"
 #include "service.h"
+#include "startup.h"
 #include "sys.h"
 
 /* A job that ignores TERM gets 5 s before KILL (services/exec.c); then it takes a moment to end. */
@@ -256,7 +257,7 @@ static void done(void *ctx, struct gl_handshake *h, struct gl_transport *t, cons
     gl_host_trust_remember(session->trust, host);
     gl_identity_take_certificate(session->identity, welcome->certificate, now_s());
     begin(session, h, t, early, early_len);
-    gl_sys_notify("STATUS=Connected to the host");
+    gl_startup_notify("STATUS=Connected to the host");
 }
 
 static const struct gl_dial_events dial_events = {prepare, decide, done};

@@ -12,6 +12,7 @@
 #include "platform.h"
 #include "relay.h"
 #include "session.h"
+#include "startup.h"
 
 #define GROUP            "guestlink"
 #define CLIENTS_USER_MAX (GL_CLIENTS_MAX / 2) /* nobody locks the others out */
@@ -326,7 +327,7 @@ int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
     if (err < 0)
         return err;
     if (address.kind == GL_ADDRESS_UNIX)
-        gl_platform_make_parent(address.path);
+        gl_startup_make_parents(address.path);
     err =
         gl_transport_listen(daemon->loop, &address, &options, on_accept, daemon, &daemon->control);
     if (err < 0)

@@ -14,6 +14,7 @@
 #include "places.h"
 #include "platform.h"
 #include "session.h"
+#include "startup.h"
 
 #define CHORES_MS 5000u
 #define STOP_MS   5000u /* a link takes 2 s at most to say goodbye */
@@ -90,7 +91,7 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     gl_info("stopping (%s)", number == SIGINT ? "interrupted" : "terminated");
-    gl_platform_notify("STOPPING=1");
+    gl_startup_notify("STOPPING=1");
     stop(daemon);
 }
 
@@ -132,9 +133,13 @@ static void reserve_names(struct gl_daemon *daemon)
 static int open_state(struct gl_daemon *daemon, struct gl_why *why)
 {
     const struct gl_settings *settings = daemon->settings;
-    int err = gl_platform_claim_state(settings->state, why);
-    if (err < 0)
+    char *error;
+    int err = gl_startup_claim_state(settings->state, "guestlink-hostd", &error);
+    if (err < 0) {
+        gl_why(why, err, "%s", error);
+        gl_free(error);
         return err;
+    }
     char *path = gl_asprintf("%s/guests.json", settings->state);
     err = gl_trust_open(path, settings->trust, &daemon->trust, why);
     gl_free(path);
@@ -204,7 +209,7 @@ int gl_daemon_run(const struct gl_settings *settings)
 {
     struct gl_daemon daemon;
     struct gl_why why;
-    gl_platform_prepare();
+    gl_startup_prepare();
     gl_log_set_level(settings->log_level);
     if (gl_key_global_init() < 0) {
         gl_error("the cryptographic library cannot be used");
@@ -221,7 +226,7 @@ int gl_daemon_run(const struct gl_settings *settings)
     if (err < 0)
         gl_error("%s", why.text);
     else
-        gl_platform_notify("READY=1");
+        gl_startup_notify("READY=1");
     uv_run(daemon.loop, UV_RUN_DEFAULT);
     daemon_done(&daemon);
     return err < 0 ? 1 : 0;

@@ -20,7 +20,7 @@
 #include "exec-helper.h"
 #include "exec-protocol.h"
 #include "mem.h"
-#include "sys.h"
+#include "startup.h"
 
 /* Not our file by its name: after an upgrade there is another one. proc_pid_exe(5) reaches the one
  * that we are. */
@@ -76,7 +76,7 @@ static struct gl_exec_request *make_request(const struct gl_exec_spec *spec)
         .kill_after_ms = spec->kill_after_ms && spec->kill_after_ms < INT32_MAX
                              ? (uint32_t)spec->kill_after_ms
                              : GL_EXEC_KILL_AFTER_MS,
-        .open_files = gl_sys_saved_open_files(),
+        .open_files = gl_startup_saved_open_files(),
     };
     char *at = put((char *)(request + 1), spec->user);
     at = put(at, spec->directory);
