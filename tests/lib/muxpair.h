@@ -36,6 +36,7 @@ struct side {
     void (*hook)(struct side *side, const char *event, struct gl_stream *stream);
 };
 
+static inline void pair_log(struct side *side, const char *format, ...) GL_PRINTF(2, 3);
 static inline void pair_log(struct side *side, const char *format, ...)
 {
     va_list args;
