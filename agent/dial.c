@@ -9,8 +9,10 @@
 #include "log.h"
 #include "mem.h"
 
-#define WAIT_MIN_MS     100u
-#define WAIT_MAX_MS     5000u
+#define WAIT_MIN_MS 100u
+#define WAIT_MAX_MS 5000u
+#define FLAP_MAX_MS 500u /* the host is there and takes us: a link that shakes shall not be slow   \
+                          */
 #define PATIENCE_MIN_MS 1000u
 #define PATIENCE_MAX_MS 30000u
 #define LASTED_NS                                                                                  \
@@ -86,12 +88,12 @@ static void say(struct place *place, enum gl_log_level level, const char *text)
     GL_LOG_IF(level, "%s: %s; trying again", place->text, text);
 }
 
-static uint64_t next_wait(struct gl_backoff *backoff, bool patient)
+static uint64_t next_wait(struct gl_backoff *backoff, uint64_t max_ms, bool patient)
 {
     uint64_t random = 0;
     uv_random(NULL, NULL, &random, sizeof(random), 0, NULL);
     return gl_backoff_next(backoff, patient ? PATIENCE_MIN_MS : WAIT_MIN_MS,
-                           patient ? PATIENCE_MAX_MS : WAIT_MAX_MS, random);
+                           patient ? PATIENCE_MAX_MS : max_ms, random);
 }
 
 /* This place did not work: the next one at once, or after a wait if all have been tried. */
@@ -103,7 +105,7 @@ static void try_next(struct gl_dial *dial)
         wait_for_next(dial, 0);
         return;
     }
-    uint64_t wait = next_wait(&dial->backoff, dial->patient);
+    uint64_t wait = next_wait(&dial->backoff, WAIT_MAX_MS, dial->patient);
     dial->tried = 0;
     dial->patient = false;
     wait_for_next(dial, wait);
@@ -237,7 +239,9 @@ static uint64_t first_wait(struct gl_dial *dial, bool patient)
     dial->flaps = !lasted;
     if (lasted)
         gl_backoff_reset(&dial->flapping);
-    return !patient && (lasted || !flapped) ? 0 : next_wait(&dial->flapping, patient);
+    if (!patient && (lasted || !flapped))
+        return 0;
+    return next_wait(&dial->flapping, FLAP_MAX_MS, patient);
 }
 
 void gl_dial_start(struct gl_dial *dial, enum gl_status why, bool here_only)
