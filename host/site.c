@@ -334,7 +334,7 @@ enum gl_status gl_site_join(struct gl_site *site, const void *data, size_t len, 
 {
     enum gl_status status = GL_STATUS_INVALID;
     struct bundle bundle = {0};
-    if (len > GL_SITE_BUNDLE_MAX || memchr(data, 0, len)) {
+    if (len == 0 || len > GL_SITE_BUNDLE_MAX || memchr(data, 0, len)) {
         gl_why(why, 0, "this is not a site's bundle, as `guestlink trust site export` makes it");
         return status;
     }
