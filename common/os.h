@@ -23,10 +23,26 @@
 #define GL_OS_LINUX   1
 #define GL_OS_WINDOWS 0
 #define GL_OS_NAME    "linux"
+#include <fcntl.h>
 #include <unistd.h>
 #else
 #error "guestlink runs on Linux and Windows"
 #endif
+
+/*
+ * Opens what is closed of descriptors 0, 1 and 2: otherwise the next file or socket would get that
+ * number and be taken for it. They are opened the wrong way round, so that using them fails as it
+ * would have. The first thing in main().
+ */
+static inline void gl_os_open_standard(void)
+{
+#if !GL_OS_WINDOWS
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+            abort();
+    }
+#endif
+}
 
 /* Broken down UTC. */
 static inline void gl_os_gmtime(time_t seconds, struct tm *ret_tm)

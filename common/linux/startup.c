@@ -16,22 +16,11 @@
 #include <uv.h>
 
 #include "mem.h"
+#include "os.h"
 
 static uint64_t saved_open_files;
 
 /* ------------------------------------------------------------------ the process */
-
-/*
- * A descriptor 0, 1 or 2 that is closed would be taken by the next file that is opened, and be
- * written to as stderr.
- */
-static void open_standard_descriptors(void)
-{
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            if (open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0)
-                abort();
-}
 
 static void raise_open_files(void)
 {
@@ -46,7 +35,7 @@ static void raise_open_files(void)
 void gl_startup_prepare(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    open_standard_descriptors();
+    gl_os_open_standard();
     sigaction(SIGPIPE, &ignore, NULL);
     umask(077);
     raise_open_files();

@@ -38,15 +38,17 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
                   const struct option *longs, int *ret_exit)
 {
     struct option *all = cli_merge(longs);
+    bool own_h = strchr(shorts, 'h') != NULL;
+    char *with_h = gl_asprintf("%s%s", shorts, own_h ? "" : "h");
     int result;
     opterr = 0;
     for (;;) {
-        result = getopt_long(argc, argv, shorts, all, NULL);
+        result = getopt_long(argc, argv, with_h, all, NULL);
         if (result == OPTION_JSON) {
             cli->json = true;
             continue;
         }
-        if (result == 'h' && strchr(shorts, 'h') == NULL)
+        if (result == 'h' && !own_h)
             result = OPTION_HELP;
         if (result == OPTION_HELP) {
             cli_help(cli->command);
@@ -63,6 +65,7 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
         }
         break;
     }
+    gl_free(with_h);
     gl_free(all);
     return result;
 }

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "commands.h"
+#include "escape.h"
 #include "mem.h"
+#include "os.h"
 
 #define EXIT_USAGE 2
 
@@ -66,6 +68,15 @@ static int run_command(struct gl_cli *cli, int argc, char **argv)
     return status;
 }
 
+/* One line, whatever was typed. */
+static int wrong_usage(const char *before, const char *word, const char *after)
+{
+    char *safe = gl_escape_dup(word);
+    fprintf(stderr, "guestlink: %s '%s'%s; see 'guestlink --help'\n", before, safe, after);
+    gl_free(safe);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -78,11 +89,17 @@ int main(int argc, char **argv)
     struct gl_cli cli = {.control = default_control()};
     int option;
 
+    gl_os_open_standard();
     setlocale(LC_CTYPE, "");
 #ifdef SIGPIPE
     signal(SIGPIPE, SIG_IGN);
 #endif
-    while ((option = getopt_long(argc, argv, "+h", longs, NULL)) != -1) {
+    opterr = 0;
+    for (;;) {
+        int at = optind;
+        option = getopt_long(argc, argv, "+h", longs, NULL);
+        if (option == -1)
+            break;
         switch (option) {
         case 'c':
             cli.control = optarg;
@@ -97,8 +114,8 @@ int main(int argc, char **argv)
             printf("guestlink %s\n", PACKAGE_VERSION);
             return 0;
         default:
-            fprintf(stderr, "guestlink: see 'guestlink --help'\n");
-            return EXIT_USAGE;
+            return wrong_usage("option", argv[at < argc ? at : argc - 1],
+                               " is not known or lacks its value");
         }
     }
     if (optind == argc) {
@@ -118,9 +135,7 @@ int main(int argc, char **argv)
     }
     cli.command = find_command(argv[optind]);
     if (cli.command == NULL) {
-        fprintf(stderr, "guestlink: there is no command '%s'; 'guestlink --help' lists them\n",
-                argv[optind]);
-        return EXIT_USAGE;
+        return wrong_usage("there is no command", argv[optind], "");
     }
     return run_command(&cli, argc - optind, argv + optind);
 }
