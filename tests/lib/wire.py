@@ -240,9 +240,10 @@ class Peer:
 
     # ---- calls
 
-    def call(self, stream, service, method, target="", request=b"", flags=0):
+    def call(self, stream, service, method, target="", request=b"", flags=0, caller=None):
         """OPEN, and the answer: (messages, status, text)."""
-        self.send(OPEN, stream, protobuf({1: service, 2: method, 3: target, 4: request}), flags)
+        call = {1: service, 2: method, 3: target, 4: request, 5: caller}
+        self.send(OPEN, stream, protobuf({k: v for k, v in call.items() if v is not None}), flags)
         messages = []
         while True:
             kind, _, _, on, payload = self.receive()
@@ -282,6 +283,6 @@ class HostPeer(Peer):
         return ed25519.verify(self.peer[5], text, signature)
 
     def send_fresh(self, **changes):
-        fields = {2: os.urandom(16), 6: "wire"}
+        fields = {2: os.urandom(16), 3: 1, 6: "wire"}
         fields.update(changes)
         self.send(WELCOME, payload=protobuf(fields))

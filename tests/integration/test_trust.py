@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: MIT
+"""Who is let in, who is not, and what people are told about it."""
+import contextlib
+import json
+import os
+import shutil
+import socket
+import stat
+
+import pytest
+
+import wire
+from ed25519 import Key
+from wire import Closed, Peer
+from world import until
+
+PENDING, REVOKED, KEY_MISMATCH, DUPLICATE_KEY = 29, 30, 31, 28
+
+
+def trust_of(world, name="g1"):
+    result = world.gl("--json", "trust", "ls", check=True)
+    return next((g for g in result.json["guests"] if g["name"] == name), None)
+
+
+def wait_trust(world, word, name="g1"):
+    return until(lambda: (t := trust_of(world, name)) and t["trust"] == word and t,
+                 f"the trust in {name} is {word}", interval=0.05)
+
+
+def fails(result, *words, status=1):
+    """One clear line on stderr that has these words."""
+    assert result.returncode == status, result
+    assert result.err.count("\n") == 1 and result.err.startswith("guestlink"), result.err
+    for word in words:
+        assert word in result.err, f"{word!r} is not in: {result.err}"
+
+
+@pytest.fixture
+def named(make_world):
+    """A listener behind which one guest, called web, is expected; the agent runs as web."""
+    world = make_world(name="web")
+    world.start_hostd("--listen", f"unix:{world.dir}/web.sock,name=web")
+    world.connect = world.dir + "/web.sock"
+    world.start_agent()
+    return world
+
+
+# ---------------------------------------------------------------- pinned keys
+
+def test_a_guest_with_another_key_is_refused_until_it_is_accepted(named):
+    world = named
+    old = trust_of(world, "web")
+    assert old["trust"] == "accepted" and old["state"] == "connected"
+    world.agent.stop()
+    os.rename(world.agent_state, world.agent_state + "-old")
+    agent = world.start_agent(wait=False)
+
+    shown = wait_trust(world, "mismatch", "web")
+    assert shown["fingerprint"] == old["fingerprint"]
+    assert len(shown["offered"]) == 64 and shown["offered"] != shown["fingerprint"]
+    assert "another key" in shown["reason"]
+    text = world.gl("trust", "ls", check=True).out
+    assert "key mismatch" in text and shown["offered"] in text and "another key" in text
+    line = world.hostd.wait_log("trust accept web")[0]
+    assert shown["offered"][:16] in line and "web" in line
+    agent.wait_log("pinned")  # the agent is told why, too
+    fails(world.gl("exec", "web", "--", "true"), "web", status=125)
+
+    world.gl("trust", "accept", "web", check=True)
+    world.wait_guest("web")
+    now = trust_of(world, "web")
+    assert (now["trust"], now["fingerprint"]) == ("accepted", shown["offered"])
+    assert now["offered"] == "" and now["reason"] == ""
+    assert world.gl("exec", "web", "--", "echo", "new").stdout == b"new\n"
+
+    # The old key is the wrong one now.
+    world.agent.stop()
+    world.agent_state += "-old"
+    world.start_agent(wait=False)
+    assert wait_trust(world, "mismatch", "web")["offered"] == old["fingerprint"]
+
+
+def test_the_present_guest_stays_while_another_key_is_offered(named):
+    world = named
+    with Peer.connect(world.connect, Key(os.urandom(32))) as peer:
+        with pytest.raises(Closed) as end:
+            peer.greet()
+        assert end.value.args[0] == KEY_MISMATCH
+    assert world.gl("exec", "web", "--", "echo", "still").stdout == b"still\n"
+    assert trust_of(world, "web")["trust"] == "mismatch"
+    # Accepted by its own fingerprint, the present key stays and the offer is dismissed.
+    world.gl("trust", "accept", trust_of(world, "web")["fingerprint"], check=True)
+    assert trust_of(world, "web")["trust"] == "accepted"
+    assert world.gl("exec", "web", "--", "echo", "still").stdout == b"still\n"
+
+
+def test_revoking_ends_the_connection_and_keeps_the_guest_out(world):
+    client = world.popen("exec", "g1", "--", "sh", "-c", "echo started; exec sleep 1000")
+    assert client.stdout.readline() == b"started\n"
+    world.gl("trust", "revoke", "g1", check=True)
+    _, err = client.communicate(timeout=60)
+    assert client.returncode == 125 and err.count(b"\n") == 1, err
+    world.wait_state("gone")
+    assert trust_of(world)["trust"] == "revoked"
+    assert "revoked" in world.gl("ls", check=True).out
+    fails(world.gl("exec", "g1", "--", "true"), "g1", "revoked", status=125)
+    world.agent.wait_log("revoked")
+    world.agent.stop()
+    world.start_agent(wait=False)
+    world.agent.wait_log("revoked", count=2)
+    assert trust_of(world)["trust"] == "revoked"
+    # It stays so when the host daemon is started anew.
+    world.hostd.kill()
+    world.start_hostd()
+    assert trust_of(world)["trust"] == "revoked"
+    world.gl("trust", "accept", "g1", check=True)
+    world.wait_guest()
+
+
+def test_first_use_pins_and_forget_forgets(world):
+    first = trust_of(world)
+    assert first["trust"] == "accepted"
+    world.agent.kill()
+    world.gl("forget", "g1", check=True)
+    assert trust_of(world) is None
+    fails(world.gl("exec", "g1", "--", "true"), "g1", status=125)
+    world.start_agent()
+    assert trust_of(world)["fingerprint"] == first["fingerprint"]
+
+
+def test_approve_lets_nobody_in_before_it_is_told(make_world):
+    world = make_world(hostd_conf="trust = approve\n")
+    world.start_hostd()
+    world.start_agent(wait=False)
+    waiting = wait_trust(world, "pending")
+    assert waiting["state"] != "connected"
+    assert "pending" in world.gl("trust", "ls").out and "pending" in world.gl("ls").out
+    fails(world.gl("exec", "g1", "--", "true"), "g1", "accept", status=125)
+    world.agent.wait_log("approval")
+    fails(world.gl("trust", "accept", "nobody"), "nobody")
+    world.gl("trust", "accept", waiting["id"], check=True)
+    world.wait_guest()
+    assert world.gl("exec", "g1", "--", "echo", "in").stdout == b"in\n"
+    world.hostd.stop()
+    world.start_hostd()
+    world.wait_guest()
+
+
+# ---------------------------------------------------------------- names
+
+def test_a_name_is_kept_with_its_key(world):
+    """Two guests ask for one name; the first has it, also while it is away."""
+    first = trust_of(world)
+    world.add_agent("other", wait=False)
+    world.wait_guest("other")
+    twin = world.daemon("guestlink-agent", [
+        "--connect", f"unix:{world.guests}", "--name", "g1", "--state", world.dir + "/twin",
+        "--config", world.write(world.dir + "/twin.conf", "")], "agent-twin.log")
+    names = until(lambda: len(n := [g["name"] for g in world.gl("--json", "ls").json["guests"]
+                                    if g["state"] == "connected"]) == 3 and n, "three guests")
+    third = next(n for n in names if n not in ("g1", "other"))
+    assert third.startswith("g1")
+    assert trust_of(world)["fingerprint"] == first["fingerprint"]
+    fails(world.gl("rename", third, "other"), "other")
+    world.gl("rename", third, "renamed", check=True)
+    twin.stop()
+    world.hostd.stop()
+    world.start_hostd()
+    assert trust_of(world, "renamed") and not trust_of(world, third)
+
+
+def test_who_changes_something_must_be_exact(world):
+    world.add_agent("green")
+    guest = trust_of(world, "green")
+    assert world.gl("info", "gr").returncode == 0  # only looks: a unique prefix will do
+    assert world.gl("info", guest["id"][:8]).returncode == 0
+    fails(world.gl("exec", "gr", "--", "true"), "gr", status=125)
+    fails(world.gl("rename", "gr", "x"), "gr")
+    fails(world.gl("forget", "gr"), "gr")
+    fails(world.gl("trust", "revoke", "gr"), "gr")
+    assert world.gl("exec", guest["id"], "--", "true").returncode == 0
+    world.add_agent("grey")
+    fails(world.gl("info", "gr"), "gr", "green", "grey")
+
+
+def test_a_guest_cannot_paint_on_the_terminal(world):
+    """Its name and software are data: nothing of them reaches the terminal raw."""
+    evil = "\x1b[31mred\x07\u202e\nNAME"
+    with Peer.connect(world.guests, Key(os.urandom(32))) as peer:
+        peer.greet(name=evil, software="agent\x1b]0;title\x07")
+        for args in (["ls"], ["trust", "ls"], ["doctor"], ["--json", "ls"]):
+            out = world.gl(*args).stdout.decode()
+            assert "red" in out or "--json" in args, out
+            for line in out.split("\n"):
+                assert line.isprintable(), repr(line)
+    for line in world.hostd.log().splitlines():
+        assert line.isprintable(), repr(line)
+    # Nor what a user types himself.
+    err = world.gl("exec", "\x1b[31mx\n", "--", "true").err
+    assert err.count("\n") == 1 and err.strip().isprintable()
+
+
+# ---------------------------------------------------------------- clones
+
+def test_one_key_at_two_places(world):
+    """Both are refused until one has a key of its own; then the other may be accepted again."""
+    shutil.copytree(world.agent_state, world.dir + "/clone")
+    clone = world.add_agent("clone", wait=False)
+    shown = wait_trust(world, "duplicate")
+    assert shown["reason"] and shown["state"] != "connected"
+    assert "duplicate key" in world.gl("trust", "ls").out
+    fails(world.gl("exec", "g1", "--", "true"), "g1", status=125)
+    for agent in (world.agent, clone):
+        agent.wait_log("two")
+    clone.stop()
+    os.unlink(world.dir + "/clone/agent.key")
+    clone = world.add_agent("clone")
+    world.gl("trust", "accept", "g1", check=True)
+    world.wait_guest()
+    assert trust_of(world)["fingerprint"] == shown["fingerprint"]
+    assert world.gl("exec", "clone", "--", "true").returncode == 0
+
+
+def test_a_clone_that_announces_a_new_key_has_no_right_of_the_old_one(world):
+    """The note signed by the old key tells the host who is the copy, and gives nothing else."""
+    old, new = Key(os.urandom(32)), Key(os.urandom(32))
+    with Peer.connect(world.guests, old) as peer:
+        peer.greet(name="origin")
+    before = trust_of(world, "origin")
+    assert before["trust"] == "accepted"
+    note = wire.protobuf({1: old.public, 2: new.public, 3: os.urandom(16)})
+    rekey = wire.protobuf({1: note, 2: old.sign(b"guestlink/1 rekey\0" + note)})
+    with Peer.connect(world.guests, new) as peer:
+        peer.greet(name="origin", rekey=rekey)
+        assert peer.welcome[6] != b"origin"
+    assert trust_of(world, "origin")["fingerprint"] == before["fingerprint"]
+    forged = wire.protobuf({1: note, 2: new.sign(b"guestlink/1 rekey\0" + note)})
+    with Peer.connect(world.guests, new) as peer, contextlib.suppress(Closed):
+        peer.hello_a(name="origin", rekey=forged)
+        assert all(f[0] == wire.GOODBYE for f in peer.wait_closed())
+
+
+# ---------------------------------------------------------------- sites
+
+def make_host(make_world, like, conf=""):
+    """Another host whose listener is at the same place as the first's: the guest has moved."""
+    other = make_world(hostd_conf=conf)
+    other.guests, other.connect = like.guests, like.guests
+    return other
+
+
+def test_a_guest_moves_between_the_hosts_of_a_site(make_world):
+    first = make_world()
+    first.start()
+    first.gl("trust", "site", "init", "house", check=True)
+    bundle = first.path("bundle")
+    first.gl("trust", "site", "export", bundle, check=True)
+    assert stat.S_IMODE(os.stat(bundle).st_mode) == 0o600
+    fails(first.gl("trust", "site", "export", bundle), "bundle")  # never over a file
+    # The certificate that the guest is given comes with its next greeting.
+    first.agent.stop()
+    first.start_agent()
+    site = first.gl("--json", "trust", "site", check=True).json["site"]
+    assert site["name"] == "house" and len(site["fingerprint"]) == 64
+
+    second = make_host(make_world, first, conf="trust = approve\n")
+    first.hostd.stop()
+    second.start_hostd()
+    result = second.gl("--json", "trust", "site", "join", bundle, check=True)
+    assert result.json["site"]["fingerprint"] == site["fingerprint"]
+    assert result.json["site"]["host_fingerprint"] != site["host_fingerprint"]
+    second.wait_guest()  # although it was never accepted here: it has the site's certificate
+    assert second.gl("exec", "g1", "--", "echo", "moved").stdout == b"moved\n"
+
+    second.hostd.stop()
+    first.start_hostd()
+    first.wait_guest()
+
+
+def test_a_guest_refuses_a_host_of_no_site_that_it_knows(make_world):
+    first = make_world()
+    first.start()
+    first.hostd.stop()
+    stranger = make_host(make_world, first)
+    stranger.start_hostd()
+    stranger.hostd.wait_log("refuses this host")
+    first.agent.wait_log("is not the one that this guest remembers")
+    assert stranger.gl("--json", "ls", check=True).json["guests"] == []
+    stranger.hostd.stop()
+    first.start_hostd()
+    first.wait_guest()
+
+
+def test_what_is_wrong_with_a_bundle_is_said(world):
+    good = world.gl("trust", "site", "export", "-", check=True).stdout
+    before = world.gl("--json", "trust", "site", check=True).json["site"]
+    fails(world.gl("trust", "site", "join", "/nonexistent"), "/nonexistent")
+    for bad in (b"", b"rubbish\n", good.replace(b"secret: ", b"secret: AAAA"), good[:40],
+                good.replace(b"site 1", b"site 2"), good + b"more: x\n"):
+        fails(world.gl("trust", "site", "join", "-", stdin=bad))
+    fails(world.gl("trust", "site", "join", "-", stdin=good * 2000))
+    fails(world.gl("trust", "site", "join", "-", stdin=bytes(100)))
+    assert world.gl("--json", "trust", "site", check=True).json["site"] == before
+    secret = [l for l in good.decode().splitlines() if l.startswith("secret: ")][0].split()[1]
+    assert secret not in world.hostd.log()
+    world.gl("trust", "site", "join", "-", stdin=good, check=True)
+
+
+# ---------------------------------------------------------------- damaged state
+
+def test_a_damaged_store_is_never_taken_for_an_empty_one(world):
+    world.hostd.stop()
+    store = [n for n in os.listdir(world.hostd_state) if n.endswith(".json")]
+    assert store
+    for name in store:
+        path = os.path.join(world.hostd_state, name)
+        with open(path, "rb") as file:
+            whole = file.read()
+        json.loads(whole)
+        for bad in (b"", whole[:-10], b"[]", b"\0" * 100):
+            with open(path, "wb") as file:
+                file.write(bad)
+            hostd = world.start_hostd(wait=False)
+            assert hostd.wait() == 1
+            assert name in hostd.log().splitlines()[-1]
+            world.daemons.remove(hostd)
+        with open(path, "wb") as file:
+            file.write(whole)
+    world.start_hostd()
+    world.wait_guest()
+
+
+@pytest.mark.parametrize("whose", ["agent", "hostd"])
+def test_a_key_file_that_others_could_read_or_that_is_damaged_is_refused(world, whose):
+    state = getattr(world, whose + "_state")
+    start = getattr(world, "start_" + whose)
+    key = os.path.join(state, {"agent": "agent.key", "hostd": "host.key"}[whose])
+    getattr(world, whose).stop()
+    with open(key, "rb") as file:
+        whole = file.read()
+    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(state).st_mode) == 0o700
+
+    def refused():
+        daemon = start(wait=False)
+        assert daemon.wait() == 1
+        last = daemon.log().splitlines()[-1]
+        assert os.path.basename(key) in last, last
+        assert whole.split()[3].decode() not in daemon.log()
+        world.daemons.remove(daemon)
+
+    os.chmod(key, 0o644)
+    refused()
+    os.chmod(key, 0o600)
+    with open(key, "wb") as file:
+        file.write(whole[:-5])
+    refused()
+    with open(key, "wb") as file:
+        file.write(whole)
+    start()
+    world.wait_guest()
+    assert len(world.gl("--json", "ls").json["guests"]) == 1
+
+
+def test_the_control_socket_is_its_owners_alone(world):
+    mode = stat.S_IMODE(os.stat(world.control).st_mode)
+    assert mode & 0o007 == 0
+    assert stat.S_IMODE(os.stat(world.guests).st_mode) == 0o600
+    if os.geteuid() != 0:
+        pytest.skip("needs root to be somebody else")
+    result = world.gl("ls", user=65534, group=65534, extra_groups=[], cwd="/")
+    fails(result, "permission", world.control)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(world.control)  # as root
