@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "batch.h"
+
+#include <string.h>
+#include <uv.h>
+
+#define FILES_MAX   256u /* each holds a descriptor, for its lock */
+#define ENTRIES_MAX 512u
+#define BYTES_MAX   (64u * 1024 * 1024)
+/* So few files are synced one by one: a syncfs also writes what others have changed in the file
+ * system. */
+#define ALONE_MAX 4u
+
+struct gl_batch_entry {
+    struct gl_part part; /* a file, or */
+    struct gl_dir *dir;  /* a directory, to be set */
+    uint32_t mode;
+    struct gl_disk_time mtime;
+    uint64_t item;
+    char *name;
+    char *path;
+    bool failed;
+};
+
+void gl_batch_init(struct gl_batch *batch, struct gl_transfer *transfer)
+{
+    *batch = (struct gl_batch){.transfer = transfer};
+    batch->entries = GL_NEW0_ARRAY(struct gl_batch_entry, ENTRIES_MAX);
+}
+
+static void empty(struct gl_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct gl_batch_entry *e = &batch->entries[i];
+        gl_part_discard(&e->part);
+        gl_dir_unref(e->dir);
+        gl_free(e->name);
+        gl_free(e->path);
+    }
+    batch->count = batch->files = 0;
+    batch->bytes = 0;
+}
+
+void gl_batch_done(struct gl_batch *batch)
+{
+    empty(batch);
+    gl_free(batch->entries);
+    batch->entries = NULL;
+}
+
+static int problem(struct gl_batch *batch, struct gl_batch_entry *e, int uv_err)
+{
+    struct gl_path path;
+    gl_path_init(&path, e->path);
+    int err = uv_err == UV_EEXIST
+                  ? gl_engine_problem(batch->transfer, e->item, &path, GL_STATUS_EXISTS,
+                                      "exists and is not a regular file")
+                  : gl_engine_problem_errno(batch->transfer, e->item, &path, uv_err);
+    gl_path_done(&path);
+    e->failed = true;
+    return err;
+}
+
+int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
+                      uint64_t bytes, uint64_t item, const struct gl_path *path)
+{
+    int err = 0;
+    if (batch->files && batch->device != gl_dir_device(part->dir))
+        err = gl_batch_commit(batch);
+    batch->device = gl_dir_device(part->dir);
+    batch->entries[batch->count++] = (struct gl_batch_entry){
+        .part = *part, .item = item, .name = gl_strdup(name), .path = gl_strdup(path->text)};
+    *part = GL_PART_NONE;
+    batch->files++;
+    batch->bytes += bytes;
+    if (!err &&
+        (batch->files == FILES_MAX || batch->count == ENTRIES_MAX || batch->bytes >= BYTES_MAX))
+        err = gl_batch_commit(batch);
+    return err;
+}
+
+int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, uint32_t mode,
+                           struct gl_disk_time mtime, uint64_t item, const struct gl_path *path)
+{
+    batch->entries[batch->count++] = (struct gl_batch_entry){.part = GL_PART_NONE,
+                                                             .dir = gl_dir_ref(dir),
+                                                             .mode = mode,
+                                                             .mtime = mtime,
+                                                             .item = item,
+                                                             .path = gl_strdup(path->text)};
+    return batch->count == ENTRIES_MAX ? gl_batch_commit(batch) : 0;
+}
+
+/* One sync for all. UV_ENOTSUP: sync them one by one, there are few, or this kind of file system
+ * needs it. */
+static int sync_together(struct gl_batch *batch)
+{
+    if (batch->files <= ALONE_MAX)
+        return UV_ENOTSUP;
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->entries[i].part.fd >= 0)
+            return gl_disk_sync_all(batch->entries[i].part.fd);
+    return 0;
+}
+
+static int sync_files(struct gl_batch *batch)
+{
+    /* An error of syncfs says not which file it hit (nor that it was one of ours): fsync does. */
+    if (sync_together(batch) == 0)
+        return 0;
+    int told = 0;
+    for (size_t i = 0; i < batch->count && !told; i++) {
+        struct gl_batch_entry *e = &batch->entries[i];
+        int err = e->part.fd >= 0 ? gl_file_sync(e->part.fd) : 0;
+        if (err)
+            told = problem(batch, e, err);
+    }
+    return told;
+}
+
+static int finish_entry(struct gl_batch *batch, struct gl_batch_entry *e)
+{
+    if (e->failed)
+        return 0;
+    if (e->dir) {
+        int err = gl_dir_set(e->dir, e->mode, e->mtime);
+        /* Elsewhere the end of the transfer does it for all. */
+        if (!err && !gl_dir_can_sync_all(e->dir))
+            err = gl_dir_sync(e->dir);
+        return err ? problem(batch, e, err) : 0;
+    }
+    int err = gl_part_rename(&e->part, e->name);
+    if (err)
+        return problem(batch, e, err);
+    gl_engine_counts(batch->transfer)->files++;
+    return 0;
+}
+
+int gl_batch_commit(struct gl_batch *batch)
+{
+    int err = gl_channel_is_cancelled(gl_engine_channel(batch->transfer)) ? UV_ECANCELED : 0;
+    if (!err && batch->files)
+        err = sync_files(batch);
+    for (size_t i = 0; i < batch->count && !err; i++)
+        err = finish_entry(batch, &batch->entries[i]);
+    empty(batch);
+    return err;
+}
+
+int gl_batch_finish(struct gl_batch *batch, struct gl_dir *dir, const struct gl_path *path)
+{
+    int err = gl_batch_commit(batch);
+    if (err)
+        return err;
+    const struct gl_transfer_counts *counts = gl_engine_counts(batch->transfer);
+    bool one_directory = counts->directories == 0;
+    err = one_directory || !gl_dir_can_sync_all(dir) ? gl_dir_sync(dir) : gl_dir_sync_all(dir);
+    return err ? gl_engine_problem_errno(batch->transfer, 0, path, err) : 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file system as a copy needs it, the same on each system: transfer/<system>/disk-*.c.
+ *
+ * All calls block and may be made on any thread. What lies beneath an open directory is named by a
+ * single component and is never reached through a symbolic link: that is what keeps a copy inside
+ * its destination, whatever names the peer sends. Only gl_dir_open() and the gl_disk_* calls that
+ * take a whole path follow links, for paths of the user.
+ *
+ * Names and paths are bytes with a NUL at the end. Files are descriptors, all with close-on-exec.
+ * Functions return 0 or a negative UV_E*.
+ */
+#ifndef GL_DISK_H
+#define GL_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define GL_DISK_NAME_MAX 255u /* bytes of one component */
+#define GL_DISK_PATH_MAX                                                                           \
+    4096u /* bytes of a link's target, and of a path that the user gave, with NUL */
+
+enum gl_disk_kind {
+    GL_DISK_UNKNOWN, /* gl_dir_list() only: ask gl_dir_stat() */
+    GL_DISK_FILE,
+    GL_DISK_DIRECTORY,
+    GL_DISK_LINK,
+    GL_DISK_FIFO,
+    GL_DISK_SOCKET,
+    GL_DISK_DEVICE,
+};
+const char *gl_disk_kind_text(enum gl_disk_kind kind); /* "a socket" */
+
+struct gl_disk_time {
+    int64_t s; /* since 1970-01-01 UTC */
+    uint32_t ns;
+};
+
+struct gl_disk_info {
+    enum gl_disk_kind kind;
+    uint32_t mode; /* permission bits with setuid, setgid, sticky: 07777 */
+    uint64_t size;
+    struct gl_disk_time mtime;
+    uint64_t device, inode;
+    bool sparse;  /* a file that may have holes */
+    bool trusted; /* ours alone: our user's, one name, not writable by group or others */
+};
+
+/* Of a path of the user, links followed (or not). */
+int gl_disk_stat(const char *path, bool follow, struct gl_disk_info *ret_info);
+/* The path with all links resolved; *ret_path is to be freed. */
+int gl_disk_resolve(const char *path, char **ret_path);
+
+/* ------------------------------------------------------------------ directories */
+
+struct gl_dir; /* an open directory; references are counted, not atomically: one thread */
+
+int gl_dir_open(const char *path, struct gl_dir **ret_dir);
+/* A directory in dir; UV_ENOTDIR also if it is a symbolic link. */
+int gl_dir_open_at(struct gl_dir *dir, const char *name, struct gl_dir **ret_dir);
+/* The directory above; UV_ENOENT if it is not the one with this device and inode (any more). */
+int gl_dir_open_above(struct gl_dir *dir, uint64_t device, uint64_t inode, struct gl_dir **ret_dir);
+struct gl_dir *gl_dir_ref(struct gl_dir *dir);
+void gl_dir_unref(struct gl_dir *dir);           /* NULL is fine */
+bool gl_dir_is_shared(const struct gl_dir *dir); /* more than one reference */
+uint64_t gl_dir_device(const struct gl_dir *dir);
+uint64_t gl_dir_inode(const struct gl_dir *dir);
+
+int gl_dir_stat(struct gl_dir *dir, const char *name, struct gl_disk_info *ret_info);
+/* With owner-only permissions; gl_dir_set() gives the final ones. UV_EEXIST. */
+int gl_dir_make(struct gl_dir *dir, const char *name);
+int gl_dir_read_link(struct gl_dir *dir, const char *name, char **ret_target);
+int gl_dir_make_link(struct gl_dir *dir, const char *name, const char *target);
+int gl_dir_set_link_time(struct gl_dir *dir, const char *name, struct gl_disk_time mtime);
+/* Replaces a file or a link in one step; UV_EISDIR if `to` is a directory. */
+int gl_dir_rename(struct gl_dir *dir, const char *from, const char *to);
+int gl_dir_unlink(struct gl_dir *dir, const char *name);
+/* Permissions (mode & 01777; a setgid bit that the directory has stays) and time of the directory
+ * itself. */
+int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime);
+/* The names in the directory are on the disk. */
+int gl_dir_sync(struct gl_dir *dir);
+
+/* What is in a directory, without "." and "..", in no order that means something. */
+struct gl_disk_entry {
+    char *name;
+    enum gl_disk_kind kind; /* or GL_DISK_UNKNOWN */
+    uint64_t inode;
+};
+struct gl_disk_list {
+    struct gl_disk_entry *entries;
+    size_t count;
+};
+int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list);
+void gl_disk_list_done(struct gl_disk_list *list);
+
+/* ------------------------------------------------------------------ files */
+
+/* For reading, a regular file only: UV_EINVAL otherwise (and nothing waits for a FIFO's other end).
+ */
+int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
+                    struct gl_disk_info *ret_info);
+/* For reading, links followed. `streams`: a pipe or a device will do as well; then ret_info->kind
+ * says so. */
+int gl_file_open(const char *path, bool streams, int *ret_fd, struct gl_disk_info *ret_info);
+/* A new file for reading and writing, owner-only permissions; UV_EEXIST. */
+int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd);
+/* An existing regular file for reading and writing. */
+int gl_file_reopen_at(struct gl_dir *dir, const char *name, int *ret_fd,
+                      struct gl_disk_info *ret_info);
+void gl_file_close(int fd);
+/*
+ * Takes the only lock there is on a file, at once or not at all (UV_EAGAIN). Ends with the
+ * descriptor, so also with the process. UV_ENOTSUP where the file system has no locks.
+ */
+int gl_file_lock(int fd);
+int gl_file_stat(int fd, struct gl_disk_info *ret_info);
+/* Reads until len bytes are there or the file ends. Bytes read, or negative. */
+ssize_t gl_file_read_at(int fd, void *data, size_t len, uint64_t offset);
+int gl_file_write_at(int fd, const void *data, size_t len, uint64_t offset);
+/* The next bytes at or after `offset` that are not a hole. UV_ENXIO: none, up to the end there is a
+ * hole. */
+int gl_file_next_data(int fd, uint64_t offset, uint64_t *ret_start, uint64_t *ret_end);
+/* Longer: the new end is a hole. */
+int gl_file_truncate(int fd, uint64_t size);
+/* Permissions (mode & 0777) and, if mtime is not NULL, the time. */
+int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime);
+/* Content and attributes are on the disk. */
+int gl_file_sync(int fd);
+/* Begins to write this part to the disk, so that the sync at the end finds little to do. Best
+ * effort. */
+void gl_file_sync_begin(int fd, uint64_t offset, uint64_t len);
+/* This file will be read once, from its start to its end. */
+void gl_file_will_read(int fd);
+/*
+ * Everything that was written to the file system of fd is on the disk. UV_ENOTSUP where this is not
+ * certain for this kind of file system (network and user-space ones): sync each file there.
+ */
+int gl_disk_sync_all(int fd);
+int gl_dir_sync_all(struct gl_dir *dir);
+bool gl_dir_can_sync_all(const struct gl_dir *dir);
+/* The permissions of a new file that nobody asked for special ones. */
+uint32_t gl_disk_default_mode(void);
+
+/* ------------------------------------------------------------------ streams */
+
+/*
+ * Reads or writes a pipe, terminal or device. They wait, and give up with UV_ECANCELED once
+ * cancel_fd (a descriptor; -1: none) becomes readable. Bytes read, 0 at the end.
+ */
+ssize_t gl_stream_fd_read(int fd, void *data, size_t len, int cancel_fd);
+int gl_stream_fd_write(int fd, const void *data, size_t len, int cancel_fd);
+
+/* Two descriptors: [0] becomes readable when something is written to [1]. For cancel_fd. */
+int gl_disk_signal_open(int ret_fds[2]);
+void gl_disk_signal_raise(const int fds[2]);
+void gl_disk_signal_close(int fds[2]);
+
+#endif
