@@ -80,6 +80,13 @@ enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_ques
     return answer == GL_POLICY_ALLOW ? GL_STATUS_OK : GL_STATUS_DENIED;
 }
 
+bool gl_agent_asks_more(struct gl_call *call)
+{
+    const char *text;
+    struct gl_policy_question nothing = {.method = NULL};
+    return ask(gl_agent_of(call), call, &nothing, true, &text) == GL_POLICY_MORE;
+}
+
 /* ------------------------------------------------------------------ the agent */
 
 struct gl_agent *gl_agent_new(uv_loop_t *loop, struct gl_settings *settings)

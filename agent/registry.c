@@ -6,6 +6,7 @@
 /* One line a service, sorted by name. */
 #define SERVICES(X)                                                                                \
     X(gl_service_exec)                                                                             \
+    X(gl_service_file)                                                                             \
     X(gl_service_info)                                                                             \
     X(gl_service_link)
 

@@ -40,5 +40,10 @@ const struct gl_settings *gl_agent_settings(const struct gl_agent *agent);
  */
 enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_question *detail,
                                const char **ret_text);
+/*
+ * Does the answer to this call depend on program, path or user at all? If not, a handler that would
+ * have to ask for each file of a tree asks once for the whole.
+ */
+bool gl_agent_asks_more(struct gl_call *call);
 
 #endif

@@ -4,7 +4,17 @@
 #include <stddef.h>
 
 const struct gl_command *const gl_commands[] = {
-    &gl_command_ls,    &gl_command_info,   &gl_command_ping,    &gl_command_wait,
-    &gl_command_exec,  &gl_command_shell,  &gl_command_rename,  &gl_command_forget,
-    &gl_command_trust, &gl_command_doctor, &gl_command_version, NULL,
+    &gl_command_ls,
+    &gl_command_info,
+    &gl_command_ping,
+    &gl_command_wait,
+    &gl_command_exec,
+    &gl_command_shell,
+    &gl_command_cp,
+    &gl_command_rename,
+    &gl_command_forget,
+    &gl_command_trust,
+    &gl_command_doctor,
+    &gl_command_version,
+    NULL,
 };

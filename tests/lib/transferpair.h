@@ -160,9 +160,9 @@ static inline bool exists(const char *path)
 
 /* ------------------------------------------------------------------ what a tree is */
 
-static inline int tree_line_order(const void *a, const void *b)
+static inline int tree_line_order(const void *x, const void *y)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(*(char *const *)x, *(char *const *)y);
 }
 
 static inline void describe_one(FILE *out, const char *path, const char *name, bool with_meta)
