@@ -177,6 +177,7 @@ START_TEST(damaged_bundles_are_refused)
     }
     for (size_t n = 0; n < len - 1; n++)
         ck_assert_int_eq(gl_site_join(two, bundle, n, NOW, &why), GL_STATUS_INVALID);
+    ck_assert_int_eq(gl_site_join(two, NULL, 0, NOW, &why), GL_STATUS_INVALID);
     ck_assert_int_eq(gl_site_join(two, "guestlink site 1\0", 17, NOW, &why), GL_STATUS_INVALID);
     ck_assert_str_ne(two->fingerprint, site->fingerprint);
     gl_free(bundle);
