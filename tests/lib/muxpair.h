@@ -328,7 +328,7 @@ static inline size_t pair_describe(char *out, size_t size, const struct gl_frame
  */
 static inline const char *pair_frames(struct side *side)
 {
-    static char text[65536];
+    static char text[1 << 20];
     size_t at = 0, len;
     text[0] = '\0';
     struct gl_block *block;
@@ -338,6 +338,7 @@ static inline const char *pair_frames(struct side *side)
             struct gl_frame frame;
             const char *why;
             ck_assert_int_eq(gl_frame_decode(p, GL_PAYLOAD_MAX_CAP, &frame, &why), 0);
+            ck_assert_uint_lt(at + 2000, sizeof(text));
             if (frame.type != GL_FRAME_PING && frame.type != GL_FRAME_PONG) {
                 if (at)
                     at += (size_t)snprintf(text + at, sizeof(text) - at, ", ");

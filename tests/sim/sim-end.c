@@ -157,7 +157,8 @@ static size_t receive_mux(struct sim_end *end, struct gl_block *block, size_t fr
     if (rc == UV_EPROTO) {
         end->broken = true;
         if (getenv("GL_SIM_VERBOSE"))
-            fprintf(stderr, "%c: %s\n", end->side == GL_SIDE_A ? 'A' : 'B', gl_mux_error(end->mux));
+            fprintf(stderr, "seed %llu %c: %s\n", (unsigned long long)sim_seed,
+                    end->side == GL_SIDE_A ? 'A' : 'B', gl_mux_error(end->mux));
         end_session(end);
     } else {
         SIM_CHECK(rc == 0, "%s", uv_err_name(rc));
