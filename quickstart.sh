@@ -34,7 +34,7 @@ step "Building in ${build#"$top"/}"
 mkdir -p "$build"
 cd "$build"
 [ -f Makefile ] || ../configure --quiet --disable-tests
-make -s -j"$(nproc)" guestlink guestlink-agent guestlink-hostd
+make -s -j"$(nproc)"
 cd "$top"
 
 # All that is made lies in one folder, and all that is started is ended, whatever happens.
