@@ -10,6 +10,8 @@
 /* What an item costs besides its bytes, so that the queue is bounded in items too. */
 #define ITEM_COST 128u
 
+#define REPORTS_MAX 256u
+
 struct ring {
     struct gl_item *items;
     size_t room, first, count; /* room is a power of two */
@@ -20,6 +22,8 @@ struct gl_channel {
     uv_cond_t changed; /* something for the thread */
     struct ring in, out;
     size_t out_bytes;
+    void *reports[REPORTS_MAX];
+    size_t report_first, report_count;
     size_t used;
     bool eof, cancelled;
     bool woken; /* wake was called and the loop has not looked yet */
@@ -51,14 +55,11 @@ static bool ring_pop(struct ring *ring, struct gl_item *ret_item)
     return true;
 }
 
-static void ring_done(struct ring *ring, void (*free_report)(void *report))
+static void ring_done(struct ring *ring)
 {
     struct gl_item item;
-    while (ring_pop(ring, &item)) {
+    while (ring_pop(ring, &item))
         gl_slice_unref(&item.slice);
-        if (item.report)
-            free_report(item.report);
-    }
     gl_free(ring->items);
 }
 
@@ -76,8 +77,11 @@ struct gl_channel *gl_channel_new(void (*wake)(void *ctx), void *ctx)
 
 void gl_channel_free(struct gl_channel *channel, void (*free_report)(void *report))
 {
-    ring_done(&channel->in, free_report);
-    ring_done(&channel->out, free_report);
+    ring_done(&channel->in);
+    ring_done(&channel->out);
+    void *report;
+    while ((report = gl_channel_take_report(channel)))
+        free_report(report);
     if (channel->signal[0] >= 0)
         gl_disk_signal_close(channel->signal);
     uv_cond_destroy(&channel->changed);
@@ -102,16 +106,26 @@ int gl_channel_put(struct gl_channel *channel, struct gl_item item)
     while (!channel->cancelled && channel->out_bytes >= GL_CHANNEL_OUT_MAX)
         uv_cond_wait(&channel->changed, &channel->mutex);
     bool cancelled = channel->cancelled;
-    /* Reports are for the owner, who hears them also at the end of a cancelled transfer. */
-    bool keep = !cancelled || item.kind == GL_ITEM_REPORT;
-    if (keep) {
+    if (!cancelled) {
         channel->out_bytes += item.slice.len + ITEM_COST;
         ring_push(&channel->out, item);
         wake_loop(channel);
     }
     uv_mutex_unlock(&channel->mutex);
-    if (!keep)
+    if (cancelled)
         gl_slice_unref(&item.slice);
+    return cancelled ? UV_ECANCELED : 0;
+}
+
+int gl_channel_put_report(struct gl_channel *channel, void *report)
+{
+    uv_mutex_lock(&channel->mutex);
+    while (channel->report_count >= REPORTS_MAX)
+        uv_cond_wait(&channel->changed, &channel->mutex);
+    channel->reports[(channel->report_first + channel->report_count++) % REPORTS_MAX] = report;
+    wake_loop(channel);
+    bool cancelled = channel->cancelled;
+    uv_mutex_unlock(&channel->mutex);
     return cancelled ? UV_ECANCELED : 0;
 }
 
@@ -201,6 +215,21 @@ bool gl_channel_take(struct gl_channel *channel, struct gl_item *ret_item)
     }
     uv_mutex_unlock(&channel->mutex);
     return taken;
+}
+
+void *gl_channel_take_report(struct gl_channel *channel)
+{
+    void *report = NULL;
+    uv_mutex_lock(&channel->mutex);
+    channel->woken = false;
+    if (channel->report_count) {
+        report = channel->reports[channel->report_first];
+        channel->report_first = (channel->report_first + 1) % REPORTS_MAX;
+        channel->report_count--;
+        uv_cond_signal(&channel->changed);
+    }
+    uv_mutex_unlock(&channel->mutex);
+    return report;
 }
 
 size_t gl_channel_collect(struct gl_channel *channel)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between a loop and the one thread that does a transfer's file work: a queue each way.
+ * Between a loop and the one thread that does a transfer's file work: a queue each way, and one of
+ * reports.
  *
  * `in` holds what the peer sent; its bound is the stream's window, since credit goes back only as
  * the thread uses things up. `out` holds what the thread produced; the thread waits when it is
@@ -19,16 +20,15 @@
 #define GL_CHANNEL_OUT_MAX (1024u * 1024) /* bytes in `out`, after which the thread waits */
 
 enum gl_item_kind {
-    GL_ITEM_MESSAGE, /* slice */
-    GL_ITEM_DATA,    /* slice */
-    GL_ITEM_REPORT,  /* out only: pointer, for the owner on the loop and not for the peer */
+    GL_ITEM_MESSAGE,
+    GL_ITEM_DATA,
+    GL_ITEM_ODD, /* in only: data on a channel that is not in use */
 };
 
 struct gl_item {
     enum gl_item_kind kind;
     struct gl_slice slice;
     size_t charge; /* in: to be given back by gl_channel_used() */
-    void *report;
 };
 
 struct gl_channel;
@@ -41,10 +41,14 @@ void gl_channel_free(struct gl_channel *channel, void (*free_report)(void *repor
 
 /* ------------------------------------------------------------------ the thread's side */
 
-/* Puts an item (taken in any case) into `out`, waiting for room. UV_ECANCELED: reports are kept
- * even then. */
+/* Puts an item (taken in any case) into `out`, waiting for room. UV_ECANCELED. */
 int gl_channel_put(struct gl_channel *channel, struct gl_item item);
 int gl_channel_put_message(struct gl_channel *channel, const void *message); /* packs it */
+/*
+ * Something for the owner on the loop and not for the peer; taken in any case, also when cancelled.
+ * Waits for the loop alone, never for the peer: so it can be called while `out` is full.
+ */
+int gl_channel_put_report(struct gl_channel *channel, void *report);
 /* The next item of `in`. UV_EAGAIN: none now (only if !wait). UV_EOF: none will come. UV_ECANCELED.
  */
 int gl_channel_get(struct gl_channel *channel, bool wait, struct gl_item *ret_item);
@@ -60,6 +64,8 @@ void gl_channel_give(struct gl_channel *channel, struct gl_item item); /* taken 
 void gl_channel_give_eof(struct gl_channel *channel);
 /* The next item of `out`. False: none. */
 bool gl_channel_take(struct gl_channel *channel, struct gl_item *ret_item);
+/* The next report. NULL: none. */
+void *gl_channel_take_report(struct gl_channel *channel);
 /* Charge that was used up since the last call. */
 size_t gl_channel_collect(struct gl_channel *channel);
 /* All waiting of the thread ends, now and later. */

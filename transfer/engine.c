@@ -14,7 +14,7 @@
 
 #include "message.h"
 
-/* Told by the thread to the owner, through `out`, so that it stays in order with the rest. */
+/* Told by the thread to the owner. */
 struct report {
     bool by_sender;
     enum gl_status status;
@@ -79,9 +79,7 @@ static bool move_one(struct gl_transfer *t)
         return false;
     size_t len = item.slice.len;
     /* A stream that has ended refuses: its owner hears of that from the stream itself. */
-    if (item.kind == GL_ITEM_REPORT)
-        tell_problem(t, item.report);
-    else if (!t->stream)
+    if (!t->stream)
         gl_slice_unref(&item.slice);
     else if (item.kind == GL_ITEM_MESSAGE)
         (void)gl_stream_send_message(t->stream, item.slice, len);
@@ -132,6 +130,9 @@ static void pump(struct gl_transfer *t)
     if (ended && (t->side->sender || t->status != GL_STATUS_OK))
         t->stream = NULL;
 
+    void *report;
+    while ((report = gl_channel_take_report(t->channel)))
+        tell_problem(t, report);
     while (move_one(t))
         ;
     size_t used = gl_channel_collect(t->channel);
@@ -211,17 +212,14 @@ int gl_engine_start(uv_loop_t *loop, struct gl_stream *stream, const struct gl_e
 
 void gl_transfer_on_message(struct gl_transfer *t, struct gl_slice message, size_t charge)
 {
-    gl_channel_give(t->channel, (struct gl_item){GL_ITEM_MESSAGE, message, charge, NULL});
+    gl_channel_give(t->channel, (struct gl_item){GL_ITEM_MESSAGE, message, charge});
 }
 
 void gl_transfer_on_data(struct gl_transfer *t, uint8_t channel, struct gl_slice data,
                          size_t charge)
 {
-    /* Another channel than 0 is an error: an item that the conversation does not know. */
-    enum gl_item_kind kind = channel == 0 ? GL_ITEM_DATA : GL_ITEM_REPORT;
-    if (channel != 0)
-        gl_slice_unref(&data);
-    gl_channel_give(t->channel, (struct gl_item){kind, data, charge, NULL});
+    gl_channel_give(t->channel,
+                    (struct gl_item){channel ? GL_ITEM_ODD : GL_ITEM_DATA, data, charge});
 }
 
 void gl_transfer_on_eof(struct gl_transfer *t)
@@ -274,7 +272,7 @@ static int put_report(struct gl_transfer *t, bool by_sender, const char *path, s
     memcpy(report->path, path, path_len);
     if (status != GL_STATUS_OK)
         t->counts.problems++;
-    return gl_channel_put(t->channel, (struct gl_item){.kind = GL_ITEM_REPORT, .report = report});
+    return gl_channel_put_report(t->channel, report);
 }
 
 int gl_engine_problem(struct gl_transfer *t, uint64_t item, const struct gl_path *path,

@@ -96,9 +96,7 @@ int gl_outgoing_answers(struct gl_outgoing *out, bool wait)
 
 /* ------------------------------------------------------------------ items */
 
-/* Answers are taken whenever there are some: a receiver that cannot get rid of them would wait, and
- * we for it. */
-static int put(struct gl_outgoing *out, struct gl_item item)
+int gl_outgoing_room(struct gl_outgoing *out)
 {
     int err;
     while ((err = gl_channel_wait_room(out->channel)) == UV_EAGAIN) {
@@ -106,10 +104,30 @@ static int put(struct gl_outgoing *out, struct gl_item item)
         if (err)
             break;
     }
+    return err;
+}
+
+/* There is no other producer: room stays. */
+static int put(struct gl_outgoing *out, struct gl_item item)
+{
+    int err = gl_outgoing_room(out);
     if (!err)
         return gl_channel_put(out->channel, item);
     gl_slice_unref(&item.slice);
     return err;
+}
+
+int gl_outgoing_problem(struct gl_outgoing *out, uint64_t item, enum gl_status status,
+                        const char *text)
+{
+    int err = gl_outgoing_room(out);
+    return err ? err : gl_engine_problem(out->transfer, item, out->path, status, text);
+}
+
+int gl_outgoing_problem_errno(struct gl_outgoing *out, uint64_t item, int uv_err)
+{
+    int err = gl_outgoing_room(out);
+    return err ? err : gl_engine_problem_errno(out->transfer, item, out->path, uv_err);
 }
 
 int gl_outgoing_send(struct gl_outgoing *out, const Gl__TransferItem *item)
@@ -359,9 +377,9 @@ int gl_outgoing_file(struct gl_outgoing *out, const char *name, int fd,
     if (err || !bad)
         return err;
     uint64_t item = out->item > before ? out->item : 0;
-    return bad == UV_EOF ? gl_engine_problem(out->transfer, item, out->path, GL_STATUS_PRECONDITION,
-                                             "changed while it was copied")
-                         : gl_engine_problem_errno(out->transfer, item, out->path, bad);
+    return bad == UV_EOF ? gl_outgoing_problem(out, item, GL_STATUS_PRECONDITION,
+                                               "changed while it was copied")
+                         : gl_outgoing_problem_errno(out, item, bad);
 }
 
 /* ------------------------------------------------------------------ streams */
@@ -395,6 +413,5 @@ int gl_outgoing_stream(struct gl_outgoing *out, const char *name, int fd)
     if (err || n == UV_ECANCELED)
         return err ? err : UV_ECANCELED;
     err = send_end(out, size, n < 0 || out->file_refused);
-    return err || n == 0 ? err
-                         : gl_engine_problem_errno(out->transfer, out->item, out->path, (int)n);
+    return err || n == 0 ? err : gl_outgoing_problem_errno(out, out->item, (int)n);
 }

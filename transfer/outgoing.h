@@ -38,6 +38,15 @@ void gl_outgoing_init(struct gl_outgoing *out, struct gl_transfer *transfer, boo
                       void *ctx);
 void gl_outgoing_done(struct gl_outgoing *out);
 
+/*
+ * Waits until something can be sent, and takes answers meanwhile: a receiver that cannot get rid of
+ * them would wait, and we for it.
+ */
+int gl_outgoing_room(struct gl_outgoing *out);
+/* gl_engine_problem() and gl_engine_problem_errno() of what is at out->path, with room for them. */
+int gl_outgoing_problem(struct gl_outgoing *out, uint64_t item, enum gl_status status,
+                        const char *text);
+int gl_outgoing_problem_errno(struct gl_outgoing *out, uint64_t item, int uv_err);
 /* Sends one item; Enter, File and Link get the next number. */
 int gl_outgoing_send(struct gl_outgoing *out, const Gl__TransferItem *item);
 /* Takes the answers that are there; with `wait` at least one. */

@@ -38,12 +38,12 @@ struct sender {
 
 static int problem(struct sender *s, enum gl_status status, const char *text)
 {
-    return gl_engine_problem(s->transfer, 0, &s->path, status, text);
+    return gl_outgoing_problem(&s->out, 0, status, text);
 }
 
 static int problem_errno(struct sender *s, int uv_err)
 {
-    return gl_engine_problem_errno(s->transfer, 0, &s->path, uv_err);
+    return gl_outgoing_problem_errno(&s->out, 0, uv_err);
 }
 
 static int problem_kind(struct sender *s, enum gl_disk_kind kind)
@@ -52,6 +52,12 @@ static int problem_kind(struct sender *s, enum gl_disk_kind kind)
     int err = problem(s, GL_STATUS_UNSUPPORTED, text);
     gl_free(text);
     return err;
+}
+
+static int permit(struct sender *s, bool *ret_allowed)
+{
+    int err = gl_outgoing_room(&s->out);
+    return err ? err : gl_engine_permit(s->transfer, 0, &s->path, ret_allowed);
 }
 
 /* What the receiver refused is a directory that we are in, or one that we have left. */
@@ -175,7 +181,7 @@ static int send_entry(struct sender *s, const struct gl_disk_entry *entry, size_
     struct gl_dir *dir = gl_dirstack_top(&s->stack);
     struct gl_disk_info info = {.kind = entry->kind};
     bool allowed;
-    int err = gl_engine_permit(s->transfer, 0, &s->path, &allowed), bad = 0;
+    int err = permit(s, &allowed), bad = 0;
     if (err || !allowed)
         return err;
     if (entry->kind != GL_DISK_FILE)
@@ -323,7 +329,7 @@ static int send_source(struct sender *s, const char *source)
     if (bad)
         err = problem_errno(s, bad);
     else
-        err = gl_engine_permit(s->transfer, 0, &s->path, &allowed);
+        err = permit(s, &allowed);
     if (!err && allowed) {
         char *as = gl_path_base(source);
         err = send_kind(s, path, as, &info);

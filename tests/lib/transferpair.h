@@ -36,7 +36,8 @@ struct end {
     /* what a played side was told */
     Gl__TransferReply *replies[256];
     size_t reply_count;
-    uint64_t data; /* bytes of DATA */
+    uint64_t data;     /* bytes of DATA */
+    uint64_t messages; /* number of them */
     /* what came of a frame that is not whole yet */
     uint8_t rest[GL_FRAME_HEADER + GL_PAYLOAD_MAX_CAP];
     size_t rest_len;
@@ -273,6 +274,7 @@ static inline void end_message(void *ctx, struct gl_stream *stream, struct gl_sl
                                size_t charge)
 {
     struct end *end = ctx;
+    end->messages++;
     if (end->transfer) {
         gl_transfer_on_message(end->transfer, message, charge);
         return;
@@ -400,6 +402,7 @@ static inline void copy_receive(struct copy *copy, struct end *end,
 /* One turn of the loop, and of the muxes. */
 static inline void copy_turn(struct copy *copy)
 {
+    copy_pump(copy);
     uv_run(&copy->loop, UV_RUN_ONCE);
     copy_pump(copy);
 }

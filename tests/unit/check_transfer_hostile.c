@@ -661,6 +661,9 @@ static void send_usual(bool resume)
     options.resume = resume;
     copy_init(&pair);
     copy_send(&pair, &pair.a, &options);
+    /* The answer comes after what it answers. */
+    while (!pair.b.messages)
+        copy_turn(&pair);
 }
 
 static void answer(Gl__TransferReply *reply)
