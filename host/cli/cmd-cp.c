@@ -13,6 +13,7 @@
 #include "message.h"
 #include "path.h"
 #include "progress.h"
+#include "terminal.h"
 #include "transfer.h"
 
 #define SIGNALS 3u
@@ -20,6 +21,7 @@
 struct cp {
     struct gl_cli *cli;
     bool recursive, resume, quiet;
+    bool shows;     /* progress, to somebody who looks at it */
     char **sources; /* without the guest's name */
     size_t count;
     const char *destination;
@@ -83,6 +85,33 @@ static int take_operands(struct cp *cp, int argc, char **argv)
     if (cp->to_guest)
         cp->destination += named + 1;
     return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Two sources of one name would be one at the destination: the first would be lost. */
+static int check_names(struct cp *cp)
+{
+    char **names = GL_NEW0_ARRAY(char *, cp->count);
+    const char *twice = NULL;
+    for (size_t i = 0; i < cp->count; i++)
+        names[i] = gl_path_base(cp->sources[i]);
+    qsort(names, cp->count, sizeof(*names), compare_names);
+    for (size_t i = 1; i < cp->count && twice == NULL; i++)
+        if (names[i][0] != '\0' && strcmp(names[i], names[i - 1]) == 0)
+            twice = names[i];
+    int status = twice == NULL ? 0
+                               : gl_cli_usage(cp->cli,
+                                              "two sources are called '%s'; the second "
+                                              "would replace the first",
+                                              twice);
+    for (size_t i = 0; i < cp->count; i++)
+        gl_free(names[i]);
+    gl_free(names);
+    return status;
 }
 
 static int check_stream(struct cp *cp)
@@ -249,7 +278,7 @@ static int start_sending(struct cp *cp)
         .stream_fd = cp->standard_stream ? 0 : -1,
         .recursive = cp->recursive,
         .resume = cp->resume,
-        .totals = !cp->quiet,
+        .totals = cp->shows,
         .streams = true,
     };
     return gl_transfer_send(cp->cli->loop, cp->stream, &options, &transfer_events, cp,
@@ -269,7 +298,7 @@ static int start_receiving(struct cp *cp)
     request.sources = sources;
     request.recursive = cp->recursive;
     request.resume = cp->resume;
-    request.totals = !cp->quiet;
+    request.totals = cp->shows;
     struct gl_transfer_receive_options options = {
         .destination = cp->destination,
         .stream_fd = cp->standard_stream ? 1 : -1,
@@ -325,11 +354,12 @@ static void show_summary(const struct cp *cp)
 static int copy(struct cp *cp)
 {
     cp->start_ns = uv_hrtime();
+    cp->shows = !cp->quiet && !cp->cli->json && gl_terminal_is(2);
     int error = cp->to_guest ? start_sending(cp) : start_receiving(cp);
     if (error < 0)
         give_up(cp, gl_status_from_errno(error), uv_strerror(error));
     watch_signals(cp);
-    if (error == 0 && !cp->quiet && !cp->cli->json)
+    if (error == 0 && cp->shows)
         cp->progress = gl_progress_start(cp->cli->loop, cp->transfer);
     while (cp->stream != NULL || cp->transfer != NULL)
         uv_run(cp->cli->loop, UV_RUN_ONCE);
@@ -358,6 +388,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         cp.quiet = cp.quiet || option == 'q';
     }
     status = take_operands(&cp, argc - optind, argv + optind);
+    if (status == 0)
+        status = check_names(&cp);
     if (status == 0)
         status = check_stream(&cp);
     if (status == 0)
