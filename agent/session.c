@@ -16,6 +16,8 @@
 
 /* A job that ignores TERM gets 5 s before KILL (services/exec.c); then it takes a moment to end. */
 #define STOP_MS 6000u
+/* The link gives its buffers back at its first heartbeat after 5 s of silence. */
+#define QUIET_MS 11000u
 
 struct gl_session {
     struct gl_agent *agent;
@@ -31,6 +33,8 @@ struct gl_session {
     bool replacing;  /* it is being ended in favour of another */
     bool has_generation;
     uint8_t generation[GL_SYS_GENERATION_SIZE];
+
+    uv_timer_t quiet_timer; /* since the last call ended */
 
     bool stopping;
     uv_timer_t stop_timer;
@@ -280,9 +284,22 @@ static void check_stopped(struct gl_session *session)
         stopped(session);
 }
 
+/* What a busy time has left in the allocator is of no use to a guest that has other things to do.
+ */
+static void on_quiet(uv_timer_t *timer)
+{
+    struct gl_session *session = timer->data;
+    if (gl_agent_calls(session->agent) == 0)
+        gl_sys_trim_memory();
+}
+
 static void on_idle(void *ctx)
 {
-    check_stopped(ctx);
+    struct gl_session *session = ctx;
+    if (session->stopping)
+        check_stopped(session);
+    else
+        uv_timer_start(&session->quiet_timer, on_quiet, QUIET_MS, 0);
 }
 
 static void on_stop_timer(uv_timer_t *timer)
@@ -298,7 +315,6 @@ void gl_session_stop(struct gl_session *session, void (*on_stopped)(void *ctx), 
     session->on_stopped = on_stopped;
     session->on_stopped_ctx = ctx;
     gl_dial_stop(session->dial);
-    gl_agent_on_idle(session->agent, on_idle, session);
     uv_timer_start(&session->stop_timer, on_stop_timer, STOP_MS, 0);
     if (session->link)
         gl_link_goodbye(session->link, GL_STATUS_GOING_AWAY, "the agent stops");
@@ -321,13 +337,21 @@ struct gl_session *gl_session_new(struct gl_agent *agent, struct gl_identity *id
     session->dial =
         gl_dial_new(session->loop, settings->connect, settings->n_connect, &dial_events, session);
     uv_timer_init(session->loop, &session->stop_timer);
-    session->stop_timer.data = session;
+    uv_timer_init(session->loop, &session->quiet_timer);
+    session->stop_timer.data = session->quiet_timer.data = session;
+    gl_agent_on_idle(agent, on_idle, session);
     return session;
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_quiet_closed(uv_handle_t *handle)
 {
     gl_free(handle->data);
+}
+
+static void on_stop_closed(uv_handle_t *handle)
+{
+    struct gl_session *session = handle->data;
+    uv_close((uv_handle_t *)&session->quiet_timer, on_quiet_closed);
 }
 
 void gl_session_free(struct gl_session *session)
@@ -335,7 +359,8 @@ void gl_session_free(struct gl_session *session)
     gl_dial_free(session->dial);
     if (session->link)
         gl_link_free(session->link);
-    uv_close((uv_handle_t *)&session->stop_timer, on_closed);
+    gl_agent_on_idle(session->agent, NULL, NULL);
+    uv_close((uv_handle_t *)&session->stop_timer, on_stop_closed);
 }
 
 void gl_session_start(struct gl_session *session)

@@ -26,6 +26,9 @@ bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE]);
  * the host. */
 bool gl_sys_is_own_cid(uint32_t cid);
 
+/* Gives back to the system what the allocator keeps and nobody uses. */
+void gl_sys_trim_memory(void);
+
 /* The host name, for a proposal; "localhost" if there is none. */
 void gl_sys_hostname(char *out, size_t size);
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,6 +51,13 @@ bool gl_sys_is_own_cid(uint32_t cid)
     bool same = ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &own) == 0 && own == cid;
     close(fd);
     return same;
+}
+
+void gl_sys_trim_memory(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void gl_sys_hostname(char *out, size_t size)
