@@ -45,8 +45,10 @@ struct gl_link {
     struct gl_transport *transport; /* NULL when detached */
     struct gl_peer peer;
     struct gl_link_input input;
-    size_t writing;    /* bytes of the write that is pending, 0: none */
-    bool write_failed; /* reading goes on: the peer may have said why */
+    size_t writing;           /* bytes of the write that is pending, 0: none */
+    bool write_failed;        /* reading goes on: the peer may have said why */
+    unsigned closing;         /* transports */
+    struct gl_mux_hold *hold; /* what they may still be reading */
 
     uv_idle_t idle;
     uv_check_t check;
@@ -185,7 +187,12 @@ static void on_written(void *ctx, int status)
 
 static void on_transport_closed(void *ctx)
 {
-    release(ctx);
+    struct gl_link *l = ctx;
+    if (--l->closing == 0) {
+        gl_mux_hold_free(l->hold);
+        l->hold = NULL;
+    }
+    release(l);
 }
 
 static const struct gl_transport_events transport_events = {on_buffer, on_read, on_written,
@@ -296,6 +303,10 @@ static void drop_transport(struct gl_link *l)
 {
     if (!l->transport)
         return;
+    /* Until the transport is closed a pending write may go on, as overlapped ones on Windows do. */
+    if (l->writing)
+        l->hold = gl_mux_hold(l->mux, l->hold);
+    l->closing++;
     gl_transport_close(l->transport);
     l->transport = NULL;
     l->writing = 0;

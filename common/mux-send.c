@@ -7,9 +7,9 @@
 
 /* ------------------------------------------------------------------ outbox */
 
+/* Takes the reference. */
 static void out_push(struct gl_mux *mux, struct gl_unit *unit)
 {
-    unit->in_outbox = true;
     unit->next_out = NULL;
     if (mux->out_tail)
         mux->out_tail->next_out = unit;
@@ -25,9 +25,7 @@ static void out_pop(struct gl_mux *mux)
     mux->out_head = unit->next_out;
     if (!mux->out_head)
         mux->out_tail = NULL;
-    unit->in_outbox = false;
-    if (!unit->in_replay)
-        gl_unit_free(unit);
+    gl_unit_unref(unit);
 }
 
 void gl_mux_drop_outbox(struct gl_mux *mux)
@@ -36,6 +34,40 @@ void gl_mux_drop_outbox(struct gl_mux *mux)
         out_pop(mux);
     mux->out_bytes = 0;
     mux->out_offset = 0;
+}
+
+struct gl_mux_hold {
+    struct gl_mux_hold *more;
+    size_t count;
+    struct gl_unit *units[];
+};
+
+struct gl_mux_hold *gl_mux_hold(const struct gl_mux *mux, struct gl_mux_hold *more)
+{
+    size_t count = 0;
+    for (const struct gl_unit *unit = mux->out_head; unit; unit = unit->next_out)
+        count++;
+    if (!count)
+        return more;
+    struct gl_mux_hold *hold = gl_alloc(sizeof(*hold) + count * sizeof(hold->units[0]));
+    hold->more = more;
+    hold->count = 0;
+    for (struct gl_unit *unit = mux->out_head; unit; unit = unit->next_out) {
+        unit->refs++;
+        hold->units[hold->count++] = unit;
+    }
+    return hold;
+}
+
+void gl_mux_hold_free(struct gl_mux_hold *hold)
+{
+    while (hold) {
+        struct gl_mux_hold *more = hold->more;
+        for (size_t i = 0; i < hold->count; i++)
+            gl_unit_unref(hold->units[i]);
+        gl_free(hold);
+        hold = more;
+    }
 }
 
 void gl_mux_written(struct gl_mux *mux, uint64_t now, size_t bytes)

@@ -170,7 +170,7 @@ void gl_mux_detach(struct gl_mux *mux)
     gl_mux_drop_outbox(mux);
     gl_pulse_stop(mux);
     if (mux->goodbye)
-        gl_unit_free(mux->goodbye);
+        gl_unit_unref(mux->goodbye);
     mux->goodbye = NULL;
 }
 
@@ -269,7 +269,7 @@ void gl_mux_goodbye(struct gl_mux *mux, enum gl_status status, const char *text)
     mux->goodbye = gl_unit_new(GL_FRAME_GOODBYE, gl_status_pack(status, text));
     gl_unit_seal(mux->goodbye);
     if (!mux->attached) {
-        gl_unit_free(mux->goodbye);
+        gl_unit_unref(mux->goodbye);
         mux->goodbye = NULL;
         return;
     }
@@ -284,7 +284,7 @@ static void drop_resets(struct gl_mux *mux)
             unit->stream->reset_waits = false;
             gl_stream_settle(unit->stream);
         }
-        gl_unit_free(unit);
+        gl_unit_unref(unit);
     }
     mux->orphan_resets = 0;
 }

@@ -165,6 +165,14 @@ int gl_mux_tick(struct gl_mux *mux, uint64_t now);
  * Streams go on queueing.
  */
 void gl_mux_detach(struct gl_mux *mux);
+/*
+ * For a transport that may still be reading the bytes of gl_mux_output() when it is being closed:
+ * keeps them, called before gl_mux_detach(), until gl_mux_hold_free(), which may come after
+ * gl_mux_free(). `more` (or NULL) is an earlier hold, which becomes part of the result. NULL if
+ * there is nothing to keep.
+ */
+struct gl_mux_hold *gl_mux_hold(const struct gl_mux *mux, struct gl_mux_hold *more);
+void gl_mux_hold_free(struct gl_mux_hold *hold); /* NULL is fine */
 bool gl_mux_is_attached(const struct gl_mux *mux);
 /* Our record as of now. Call only when no more bytes of an old connection will be fed. */
 void gl_mux_record(const struct gl_mux *mux, struct gl_resume_record *ret_record);

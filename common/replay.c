@@ -16,14 +16,15 @@ struct gl_unit *gl_unit_new(uint8_t type, struct gl_slice payload)
     unit->credit = 0;
     unit->stream = NULL;
     unit->frame = (struct gl_frame){.type = type};
-    unit->in_outbox = false;
-    unit->in_replay = false;
+    unit->refs = 1;
     unit->head_len = 0;
     return unit;
 }
 
-void gl_unit_free(struct gl_unit *unit)
+void gl_unit_unref(struct gl_unit *unit)
 {
+    if (--unit->refs)
+        return;
     gl_slice_unref(&unit->payload);
     gl_free(unit);
 }
@@ -81,14 +82,11 @@ void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE],
     replay->acked_hash = replay->sent_hash = gl_chain_start(session);
 }
 
-/* Takes the oldest unit out of the buffer; it lives on if it is being written. */
 static void drop_oldest(struct gl_replay *replay)
 {
     struct gl_unit *unit = gl_unit_pop(&replay->frames);
     replay->charge -= unit->frame.length + GL_REPLAY_FRAME_CHARGE;
-    unit->in_replay = false;
-    if (!unit->in_outbox)
-        gl_unit_free(unit);
+    gl_unit_unref(unit);
 }
 
 void gl_replay_done(struct gl_replay *replay)
@@ -116,7 +114,7 @@ void gl_replay_add(struct gl_replay *replay, struct gl_unit *unit)
     unit->hash = gl_chain_next(replay->sent_hash, unit->head, payload, unit->frame.length);
     replay->sent_hash = unit->hash;
     replay->charge += unit->frame.length + GL_REPLAY_FRAME_CHARGE;
-    unit->in_replay = true;
+    unit->refs++;
     gl_unit_push(&replay->frames, unit);
 }
 
@@ -145,6 +143,7 @@ struct gl_unit *gl_replay_next(struct gl_replay *replay)
         return NULL;
     replay->cursor = unit->next;
     replay->handed++;
+    unit->refs++;
     return unit;
 }
 

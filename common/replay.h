@@ -16,7 +16,8 @@
 
 /*
  * First an item of a stream's queue (`frame` says what, `payload` is what is left of it), then,
- * sealed, a frame: it may be in the outbox, in the replay buffer, or in both, by the same object.
+ * sealed, a frame: it may be in the outbox, in the replay buffer, or in both, by the same object,
+ * of which each has a reference.
  */
 struct gl_unit {
     struct gl_unit *next;     /* in a gl_unit_queue or the replay buffer */
@@ -26,14 +27,14 @@ struct gl_unit {
     size_t credit;            /* item: what on_sent gives back */
     struct gl_stream *stream; /* RESET: who waits for it to be numbered; or NULL */
     struct gl_frame frame;
-    bool in_outbox, in_replay;
     uint8_t head_len;
+    uint32_t refs; /* whoever made it; then outbox, replay buffer, holds */
     uint8_t head[GL_FRAME_HEADER + GL_UNIT_INLINE];
 };
 
-/* Takes the payload's reference. */
+/* One reference, the caller's. Takes the payload's. */
 struct gl_unit *gl_unit_new(uint8_t type, struct gl_slice payload);
-void gl_unit_free(struct gl_unit *unit);
+void gl_unit_unref(struct gl_unit *unit);
 /* Writes the header; from here on the unit is a frame. */
 void gl_unit_seal(struct gl_unit *unit);
 /* What is to be written of a sealed unit: header and payload, bytes. */
@@ -64,17 +65,17 @@ struct gl_replay {
 };
 
 void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE], bool keep);
-/* Units that are in the outbox as well stay alive, for the outbox. */
 void gl_replay_done(struct gl_replay *replay);
 /* Whether a frame may be numbered now. `control`: it may use the reserve (EOF, CLOSE, RESET). */
 bool gl_replay_has_room(const struct gl_replay *replay, size_t payload, bool control);
-/* Gives the sealed unit the next number. Not while gl_replay_next() has something. */
+/* Gives the sealed unit the next number; has a reference of its own if it keeps it. Not while
+ * gl_replay_next() has something. */
 void gl_replay_add(struct gl_replay *replay, struct gl_unit *unit);
 /* The peer has all up to `count`. UV_EPROTO if that goes back, or beyond what it was handed. */
 int gl_replay_ack(struct gl_replay *replay, uint64_t count);
 /* A new link: all that is kept will be put out again. */
 void gl_replay_rewind(struct gl_replay *replay);
-/* The next unit to put out again, or NULL. */
+/* The next unit to put out again, with a reference for the caller, or NULL. */
 struct gl_unit *gl_replay_next(struct gl_replay *replay);
 /* The running hash after `count` frames. False if that is not known any more, or not yet. */
 bool gl_replay_hash_at(const struct gl_replay *replay, uint64_t count, uint64_t *ret_hash);

@@ -41,7 +41,7 @@ void gl_stream_finish(struct gl_stream *stream)
 
     struct gl_unit *unit;
     while ((unit = gl_unit_pop(&stream->queue)))
-        gl_unit_free(unit);
+        gl_unit_unref(unit);
     mux->queued -= stream->queued;
     stream->queued = 0;
     mux->growth -= stream->rx_window - GL_WINDOW_INITIAL;

@@ -215,6 +215,39 @@ START_TEST(missed_accepts_do_not_add_up)
 }
 END_TEST
 
+START_TEST(a_hold_keeps_what_is_being_written)
+{
+    /* The address sanitizer is the judge. */
+    struct gl_mux *mux = gl_mux_new(
+        &(struct gl_mux_config){.side = GL_SIDE_A, .payload_max = 4096, .local_streams_max = 2}, 0);
+    struct gl_stream *s = NULL;
+    ck_assert_int_eq(gl_stream_open(mux, 0, pair_bytes(3000), NULL, NULL, &s), 0);
+    struct gl_iov iov[8];
+    size_t n = gl_mux_output(mux, 0, iov, 8, 100000), bytes = 0;
+    ck_assert_uint_eq(n, 3);
+    struct gl_mux_hold *hold = gl_mux_hold(mux, NULL);
+    gl_mux_detach(mux);
+    ck_assert_ptr_eq(gl_mux_hold(mux, hold), hold);
+    gl_stream_release(s);
+    gl_mux_free(mux);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < iov[i].len; j++)
+            bytes += iov[i].base[j] != 'y';
+    ck_assert_uint_eq(bytes, GL_FRAME_HEADER + 8 + GL_FRAME_HEADER + 3000);
+    gl_mux_hold_free(hold);
+    gl_mux_hold_free(NULL);
+
+    pair_open_stream(&a, 0, "x");
+    n = gl_mux_output(a.mux, a.now, iov, 8, 100000);
+    hold = gl_mux_hold(a.mux, NULL);
+    resume(); /* it is in the replay, too */
+    pair_pump(&a, &b);
+    ck_assert_uint_eq(iov[0].base[0], GL_FRAME_OPEN);
+    gl_mux_hold_free(hold);
+    assert_log(&b, "OPEN 1 x\n");
+}
+END_TEST
+
 /* ------------------------------------------------------------------ refused */
 
 START_TEST(refused_by_identity)
@@ -346,6 +379,7 @@ static Suite *suite(void)
         heartbeat_begins_anew,
         ack_beyond_what_this_link_was_handed,
         missed_accepts_do_not_add_up,
+        a_hold_keeps_what_is_being_written,
         refused_by_identity,
         refused_by_epoch,
         refused_by_counters_and_hash,

@@ -31,6 +31,13 @@ static struct gl_unit *big_unit(size_t len)
     return unit;
 }
 
+/* The buffer alone has it then. */
+static void add(struct gl_replay *replay, struct gl_unit *unit)
+{
+    gl_replay_add(replay, unit);
+    gl_unit_unref(unit);
+}
+
 START_TEST(small_payloads_lie_beside_the_header)
 {
     struct gl_unit *unit = unit_of(GL_FRAME_DATA, "hello", 5);
@@ -38,11 +45,11 @@ START_TEST(small_payloads_lie_beside_the_header)
     ck_assert_ptr_null(unit->payload.block);
     ck_assert_mem_eq(unit->head + GL_FRAME_HEADER, "hello", 5);
     ck_assert_uint_eq(gl_unit_size(unit), GL_FRAME_HEADER + 5);
-    gl_unit_free(unit);
+    gl_unit_unref(unit);
     unit = big_unit(1000);
     ck_assert_uint_eq(unit->head_len, GL_FRAME_HEADER);
     ck_assert_uint_eq(gl_unit_size(unit), GL_FRAME_HEADER + 1000);
-    gl_unit_free(unit);
+    gl_unit_unref(unit);
 }
 END_TEST
 
@@ -56,13 +63,13 @@ START_TEST(hash_is_as_documented)
 
     static const uint8_t header[GL_FRAME_HEADER] = {0x12, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0};
     expected = XXH3_64bits_withSeed("hello", 5, XXH3_64bits_withSeed(header, 12, expected));
-    gl_replay_add(&replay, unit_of(GL_FRAME_DATA, "hello", 5));
+    add(&replay, unit_of(GL_FRAME_DATA, "hello", 5));
     ck_assert(gl_replay_hash_at(&replay, 1, &hash));
     ck_assert_uint_eq(hash, expected);
 
     static const uint8_t eof[GL_FRAME_HEADER] = {0x13, 0, 0, 0, 1};
     expected = XXH3_64bits_withSeed(NULL, 0, XXH3_64bits_withSeed(eof, 12, expected));
-    gl_replay_add(&replay, unit_of(GL_FRAME_EOF, NULL, 0));
+    add(&replay, unit_of(GL_FRAME_EOF, NULL, 0));
     ck_assert(gl_replay_hash_at(&replay, 2, &hash));
     ck_assert_uint_eq(hash, expected);
     ck_assert_uint_eq(gl_chain_next(gl_chain_start(session), header, (const uint8_t *)"hello", 5),
@@ -89,7 +96,7 @@ START_TEST(ack_frees_what_the_peer_has)
     struct gl_replay replay;
     gl_replay_init(&replay, session, true);
     for (int i = 0; i < 5; i++)
-        gl_replay_add(&replay, unit_of(GL_FRAME_DATA, &i, sizeof(i)));
+        add(&replay, unit_of(GL_FRAME_DATA, &i, sizeof(i)));
     ck_assert_uint_eq(replay.sent, 5);
     ck_assert_uint_eq(replay.charge, 5 * (4 + GL_REPLAY_FRAME_CHARGE));
     uint64_t at_3, hash;
@@ -116,10 +123,10 @@ START_TEST(acknowledged_while_it_is_written)
     gl_replay_init(&replay, session, true);
     struct gl_unit *unit = unit_of(GL_FRAME_DATA, "a", 1);
     gl_replay_add(&replay, unit);
-    unit->in_outbox = true;
     ck_assert_int_eq(gl_replay_ack(&replay, 1), 0);
-    ck_assert(!unit->in_replay); /* still there, for whoever writes it */
-    gl_unit_free(unit);
+    ck_assert_ptr_null(replay.frames.head);
+    ck_assert_uint_eq(unit->refs, 1); /* still there, for whoever writes it */
+    gl_unit_unref(unit);
     gl_replay_done(&replay);
 }
 END_TEST
@@ -130,7 +137,7 @@ START_TEST(rewind_puts_all_out_again_in_order)
     gl_replay_init(&replay, session, true);
     ck_assert_ptr_null(gl_replay_next(&replay));
     for (int i = 0; i < 4; i++)
-        gl_replay_add(&replay, unit_of(GL_FRAME_DATA, &i, sizeof(i)));
+        add(&replay, unit_of(GL_FRAME_DATA, &i, sizeof(i)));
     ck_assert_ptr_null(gl_replay_next(&replay));
     gl_replay_ack(&replay, 1);
     gl_replay_rewind(&replay);
@@ -140,6 +147,7 @@ START_TEST(rewind_puts_all_out_again_in_order)
         struct gl_unit *unit = gl_replay_next(&replay);
         ck_assert_ptr_nonnull(unit);
         ck_assert_mem_eq(unit->head + GL_FRAME_HEADER, &i, sizeof(i));
+        gl_unit_unref(unit);
         if (i == 2)
             ck_assert_int_eq(gl_replay_ack(&replay, 3), 0);
     }
@@ -158,13 +166,13 @@ START_TEST(reserve_is_for_control)
     ck_assert(gl_replay_has_room(&replay, limit - GL_REPLAY_FRAME_CHARGE, false));
     ck_assert(!gl_replay_has_room(&replay, limit - GL_REPLAY_FRAME_CHARGE + 1, false));
     while (gl_replay_has_room(&replay, 100000, false))
-        gl_replay_add(&replay, big_unit(100000));
-    gl_replay_add(&replay, big_unit(limit - GL_REPLAY_FRAME_CHARGE - replay.charge));
+        add(&replay, big_unit(100000));
+    add(&replay, big_unit(limit - GL_REPLAY_FRAME_CHARGE - replay.charge));
     ck_assert_uint_eq(replay.charge, limit);
     ck_assert(!gl_replay_has_room(&replay, 0, false));
     unsigned resets = 0;
     while (gl_replay_has_room(&replay, 4, true)) {
-        gl_replay_add(&replay, unit_of(GL_FRAME_RESET, "\0\0\0\0", 4));
+        add(&replay, unit_of(GL_FRAME_RESET, "\0\0\0\0", 4));
         resets++;
     }
     ck_assert_uint_eq(resets, GL_REPLAY_RESERVE / (4 + GL_REPLAY_FRAME_CHARGE));
@@ -179,11 +187,11 @@ START_TEST(nothing_is_kept_if_not_asked_to)
     gl_replay_init(&replay, session, false);
     struct gl_unit *unit = unit_of(GL_FRAME_DATA, "a", 1);
     gl_replay_add(&replay, unit);
-    ck_assert(!unit->in_replay);
+    ck_assert_uint_eq(unit->refs, 1);
     ck_assert_uint_eq(replay.charge, 0);
     ck_assert_uint_eq(replay.sent, 1);
     ck_assert(gl_replay_has_room(&replay, 1 << 30, false));
-    gl_unit_free(unit);
+    gl_unit_unref(unit);
     gl_replay_done(&replay);
 }
 END_TEST
