@@ -145,10 +145,10 @@ static int rule_line(const char *text, size_t len, const char *kind, unsigned n)
 
 /* Built once: libConfuse copies tables of options but wants them writable. */
 static cfg_opt_t rule_opts[] = {
-    CFG_STR_LIST("service", NULL, CFGF_NONE), CFG_STR_LIST("method", NULL, CFGF_NONE),
-    CFG_STR_LIST("group", NULL, CFGF_NONE),   CFG_STR_LIST("caller", NULL, CFGF_NONE),
-    CFG_STR_LIST("program", NULL, CFGF_NONE), CFG_STR_LIST("path", NULL, CFGF_NONE),
-    CFG_STR_LIST("user", NULL, CFGF_NONE),    CFG_END(),
+    CFG_STR_LIST("service", NULL, CFGF_NODEFAULT), CFG_STR_LIST("method", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("group", NULL, CFGF_NODEFAULT),   CFG_STR_LIST("caller", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("program", NULL, CFGF_NODEFAULT), CFG_STR_LIST("path", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("user", NULL, CFGF_NODEFAULT),    CFG_END(),
 };
 
 static int check_default(cfg_t *cfg, cfg_opt_t *opt)
@@ -191,7 +191,21 @@ struct source {
     size_t len;
 };
 
-/* One section allow or deny. false: it has no condition, and *ret_error says so. */
+/* The condition of a section that was written down as an empty list, or NULL. */
+static const char *empty_condition(cfg_t *section)
+{
+    for (const cfg_opt_t *field = rule_opts; field->name; field++) {
+        const cfg_opt_t *opt = cfg_getopt(section, field->name);
+        if (cfg_size(section, field->name) == 0 && (opt->flags & CFGF_MODIFIED))
+            return field->name;
+    }
+    return NULL;
+}
+
+/*
+ * One section allow or deny. false: it has no condition, or one that nothing could meet (which must
+ * not be taken for none), and *ret_error says so.
+ */
 static bool add_rule(struct gl_policy *policy, const struct source *source, const char *kind,
                      unsigned n, cfg_t *section, char **ret_error)
 {
@@ -200,6 +214,12 @@ static bool add_rule(struct gl_policy *policy, const struct source *source, cons
                              cfg_title(section), source->path, line);
     struct gl_policy_rule *rule = gl_policy_add(policy, strcmp(kind, "deny") == 0, text);
     gl_free(text);
+    const char *empty = empty_condition(section);
+    if (empty) {
+        *ret_error = gl_asprintf("%s:%d: rule \"%s\" has an empty list for %s", source->path, line,
+                                 cfg_title(section), empty);
+        return false;
+    }
     unsigned count = 0;
     for (const cfg_opt_t *opt = rule_opts; opt->name; opt++) {
         for (unsigned i = 0; i < cfg_size(section, opt->name); i++, count++)

@@ -219,6 +219,12 @@ START_TEST(broken_policy_denies_everything)
     broken("policy {\n  allow x { servce = exec }\n}\n", 2, "servce");
     broken("policy {\n\n  allow x { }\n}\n", 3, "no condition");
     broken("policy {\n  deny x { program = sh }\n}\n", 2, "'sh'");
+    /* An empty list is no pattern that could match, rather than no condition. */
+    broken("policy {\n\n  allow x { service = exec  program = {} }\n}\n", 3, "program");
+    broken("policy {\n  allow x { service = exec  program += {} }\n}\n", 2, "program");
+    broken("policy {\n  allow x { program = '/a'  service = exec  program = {} }\n}\n", 2,
+           "program");
+    broken("policy {\n  deny x { service = exec  user = { } }\n}\n", 2, "user");
     broken("policy {\n  deny x { service = '' }\n}\n", 2, "service");
     broken("policy {\n  deny x { service = a }\n  deny x { service = b }\n}\n", 3, "x");
     broken("policy { default = allow }\nname = a\npolicy { default = allow }\n", 3, "twice");
