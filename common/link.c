@@ -67,6 +67,7 @@ struct gl_link {
 };
 
 static void wake(struct gl_link *l);
+static void arm_tick(struct gl_link *l);
 static void lose(struct gl_link *l, const char *why);
 static void end(struct gl_link *l, enum gl_status status, const char *text);
 static void end_broken(struct gl_link *l);
@@ -183,6 +184,9 @@ static void on_written(void *ctx, int status)
     }
     gl_mux_written(l->mux, uv_hrtime(), total);
     flush(l);
+    /* The mux wakes us once: what has got a deadline since then, while it could not write, did not
+     * say so. */
+    arm_tick(l);
 }
 
 static void on_transport_closed(void *ctx)

@@ -442,6 +442,36 @@ START_TEST(not_started_is_told_apart)
 }
 END_TEST
 
+/* What comes while a write hangs is acknowledged as soon as ever once it goes on. */
+START_TEST(acknowledged_after_a_slow_write)
+{
+    struct gl_transport *ends[2];
+    struct gl_cut_plan plan = GL_CUT_NOTHING;
+    struct gl_mux_stats stats;
+    gl_cut_socketpair(&loop, ends);
+    for (int i = 0; i < 2; i++) {
+        struct side *s = i ? &b : &a;
+        struct gl_link_config config = config_for(s);
+        /* No heartbeat that would hide it. */
+        config.mux.ping_after_ns = config.mux.dead_after_ns = UINT64_C(3600000000000);
+        make_link(s, &config, ends[i], &plan);
+    }
+    gl_unit_run_for(20);
+    /* The first ping hangs, the second one wants to be written and has to wait. */
+    gl_cut_stall(b.cut, false, true);
+    for (int i = 0; i < 2; i++) {
+        gl_mux_ping(gl_link_mux(b.link), uv_hrtime(), NULL, NULL);
+        gl_unit_run_for(20);
+    }
+    open_stream(&a);
+    gl_unit_run_until(b.stream);
+    gl_mux_stats(gl_link_mux(a.link), &stats);
+    ck_assert_uint_gt(stats.replay, 0);
+    gl_cut_stall(b.cut, false, false);
+    gl_unit_run_until((gl_mux_stats(gl_link_mux(a.link), &stats), stats.replay == 0));
+}
+END_TEST
+
 START_TEST(silent_peer_is_dead)
 {
     struct gl_transport *ends[2];
@@ -695,6 +725,7 @@ static Suite *suite(void)
         resume_time_over,
         local_is_not_resumed,
         not_started_is_told_apart,
+        acknowledged_after_a_slow_write,
         silent_peer_is_dead,
         goodbye,
         goodbye_from_both,
