@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "glob.h"
 #include "list.h"
 #include "mem.h"
 
@@ -100,7 +101,7 @@ enum verdict { NO, MAYBE, YES };
 static bool any_matches(const struct patterns *when, const char *value)
 {
     for (size_t i = 0; i < when->count; i++)
-        if (gl_policy_match(when->text[i], value))
+        if (gl_glob_match(when->text[i], value))
             return true;
     return false;
 }
@@ -155,35 +156,4 @@ enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
     if (ret_text)
         *ret_text = denied ? denied->text : policy->text;
     return GL_POLICY_DENY;
-}
-
-/* ------------------------------------------------------------------ patterns */
-
-/*
- * Each * is tried as short as it can be; when what follows does not fit, only the last * takes one
- * more: an earlier one could gain nothing. So the time is bounded by the product of the lengths,
- * without recursion.
- */
-bool gl_policy_match(const char *pattern, const char *text)
-{
-    const char *star = NULL, *resume = NULL;
-    while (*text) {
-        bool literal = *pattern == '\\' && pattern[1];
-        const char *p = literal ? pattern + 1 : pattern;
-        if (!literal && *p == '*') {
-            star = ++pattern;
-            resume = text;
-        } else if ((!literal && *p == '?') || (*p && *p == *text)) {
-            pattern = p + 1;
-            text++;
-        } else if (star) {
-            pattern = star;
-            text = ++resume;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
 }

@@ -5,8 +5,8 @@
  *     policy {
  *         default = deny
  *         allow "look" { group = "inspect" }
- *         allow "uptime" { service = "exec"  program = {"/usr/bin/uptime", "/usr/bin/df"}  user =
- * "nobody" } deny "keys" { service = "file"  path = "/etc/ssh/?*" }
+ *         allow "uptime" { program = {"/usr/bin/uptime", "/usr/bin/df"}  user = "nobody" }
+ *         deny "keys" { service = "file"  path = "/etc/ssh/?*" }
  *     }
  *
  * A rule applies if each of its conditions does; a condition applies if one of its patterns
@@ -14,8 +14,7 @@
  * rule applies it is yes; else the default decides. The first deny (or allow) rule of the file that
  * applies is the one that is named.
  *
- * Patterns: * is any text, also with slashes, ? one character, \ takes the next one literally; all
- * else stands for itself.
+ * Patterns are those of glob.h.
  */
 #ifndef GL_AGENT_POLICY_H
 #define GL_AGENT_POLICY_H
@@ -60,8 +59,5 @@ bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const ch
 enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
                                     const struct gl_policy_question *question, bool open,
                                     const char **ret_text);
-
-/* Whether text matches the pattern, as above. */
-bool gl_policy_match(const char *pattern, const char *text);
 
 #endif

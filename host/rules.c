@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "glob.h"
 #include "mem.h"
 
 struct patterns {
@@ -31,40 +32,10 @@ cfg_opt_t gl_rules_options[] = {
 
 /* ------------------------------------------------------------------ patterns */
 
-/* One star is remembered at a time, and tried with one more character after each failure: no
- * recursion, at worst n * m. */
-bool gl_rules_match(const char *pattern, const char *text)
-{
-    const char *star = NULL, *retry = NULL;
-    while (*text) {
-        const char *p = pattern;
-        if (*p == '*') {
-            star = ++pattern;
-            retry = text;
-            continue;
-        }
-        bool literal = *p == '\\' && p[1];
-        if (literal)
-            p++;
-        if (*p && (*p == *text || (*p == '?' && !literal))) {
-            pattern = p + 1;
-            text++;
-        } else if (star) {
-            pattern = star;
-            text = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return !*pattern;
-}
-
 static bool any_match(const struct patterns *patterns, const char *text)
 {
     for (size_t i = 0; i < patterns->n; i++)
-        if (gl_rules_match(patterns->items[i], text))
+        if (gl_glob_match(patterns->items[i], text))
             return true;
     return false;
 }

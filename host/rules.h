@@ -2,13 +2,12 @@
 /*
  * Which local user may do what with which guest: the `allow` sections of hostd.conf.
  *
- *     allow { user = {alice, "1000"}  group = ops  guest = "web*"  service = {exec, "file.receive"}
- * }
+ *     allow { user = {alice, "1000"}  group = ops  guest = "web*"  service = "file.receive" }
  *
  * A rule allows a call if each of its fields does; a field that is left out allows all. A field is
- * one pattern or a list of them, of which one must fit: * is any text, ? one character, \ takes the
- * next one literally. `user` is a name or a number, `group` one of the user's groups, `guest` a
- * name or an id, `service` a service, or service.method.
+ * one pattern (glob.h) or a list of them, of which one must fit. `user` is a name or a number,
+ * `group` one of the user's groups, `guest` a name or an id, `service` a service, or
+ * service.method.
  *
  * Without any rule whoever may open the control socket may do all. With rules, what none allows is
  * denied. Root and the daemon's own user may always do all: they could change the rules. Who may do
@@ -40,7 +39,5 @@ bool gl_rules_allow(const struct gl_rules *rules, const struct gl_user *user,
 /* May the user know of the guest? guest NULL: may he do anything at all? */
 bool gl_rules_see(const struct gl_rules *rules, const struct gl_user *user,
                   const struct gl_rules_guest *guest);
-
-bool gl_rules_match(const char *pattern, const char *text);
 
 #endif

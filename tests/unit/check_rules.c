@@ -99,25 +99,6 @@ START_TEST(an_empty_list_allows_nobody)
 }
 END_TEST
 
-START_TEST(patterns)
-{
-    static const struct {
-        const char *pattern, *text;
-        bool match;
-    } cases[] = {
-        {"", "", true},           {"", "a", false},          {"*", "", true},
-        {"*", "abc", true},       {"a*c", "abbbc", true},    {"a*c", "abbb", false},
-        {"a?c", "abc", true},     {"a?c", "ac", false},      {"\\*", "*", true},
-        {"\\*", "a", false},      {"\\?", "?", true},        {"\\?", "a", false},
-        {"*a*b", "xaxbxb", true}, {"*a*b", "xaxbxc", false}, {"web", "web1", false},
-        {"*\\**", "a*b", true},   {"*\\**", "ab", false},    {"a\\", "a\\", true},
-    };
-    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++)
-        ck_assert_msg(gl_rules_match(cases[i].pattern, cases[i].text) == cases[i].match,
-                      "'%s' and '%s'", cases[i].pattern, cases[i].text);
-}
-END_TEST
-
 START_TEST(listeners)
 {
     struct gl_listen listen;
@@ -152,7 +133,7 @@ static Suite *suite(void)
 {
     return GL_UNIT_SUITE("rules", no_rule_allows_all, each_field_must_fit,
                          root_and_the_daemon_may_all, a_rule_lets_one_look_at_its_guests_only,
-                         an_empty_list_allows_nobody, patterns, listeners);
+                         an_empty_list_allows_nobody, listeners);
 }
 
 GL_UNIT_MAIN(suite)
