@@ -197,6 +197,20 @@ int gl_address_parse(const char *text, struct gl_address *ret_address, const cha
     return 0;
 }
 
+int gl_address_parse_local(const char *text, struct gl_address *ret_address, const char **ret_why)
+{
+    if (strncmp(text, "unix:", 5) == 0 || strncmp(text, "pipe:", 5) == 0)
+        return gl_address_parse(text, ret_address, NULL, ret_why);
+    struct gl_address address = {.kind = GL_ADDRESS_UNIX};
+    if (strlen(text) >= sizeof(address.path)) {
+        *ret_why = "the path is too long";
+        return UV_ENAMETOOLONG;
+    }
+    strcpy(address.path, text);
+    *ret_address = address;
+    return 0;
+}
+
 static int format_vsock(const struct gl_address *address, char *out, size_t size)
 {
     for (size_t i = 0; i < GL_ARRAY_SIZE(cid_names); i++)

@@ -35,6 +35,11 @@ struct gl_address {
  */
 int gl_address_parse(const char *text, struct gl_address *ret_address, const char **ret_rest,
                      const char **ret_why);
+/*
+ * Where local clients connect: the path of a Unix socket as it is, or "unix:PATH" or "pipe:NAME" as
+ * above. UV_EINVAL, or UV_ENAMETOOLONG, with *ret_why.
+ */
+int gl_address_parse_local(const char *text, struct gl_address *ret_address, const char **ret_why);
 /* Canonical text, that parse reads back; cut to size like snprintf. */
 int gl_address_format(const struct gl_address *address, char *out, size_t size);
 

@@ -134,20 +134,6 @@ static void client_on_connected(void *ctx, int status, struct gl_transport *t)
     client->greet = gl_greet_start(client->loop, t, &config, 0, &client_greet_events, client);
 }
 
-/* The control socket's name is a path; an address of the contract is understood as well. */
-static int client_address(const char *path, struct gl_address *ret_address)
-{
-    const char *why;
-    if (strncmp(path, "unix:", 5) == 0 || strncmp(path, "pipe:", 5) == 0)
-        return gl_address_parse(path, ret_address, NULL, &why);
-    memset(ret_address, 0, sizeof(*ret_address));
-    ret_address->kind = GL_ADDRESS_UNIX;
-    if (strlen(path) >= sizeof(ret_address->path))
-        return UV_ENAMETOOLONG;
-    snprintf(ret_address->path, sizeof(ret_address->path), "%s", path);
-    return 0;
-}
-
 int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_client,
                       struct gl_outcome *ret_outcome)
 {
@@ -156,7 +142,8 @@ int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_
     client->loop = loop;
     client->path = path;
 
-    int error = client_address(path, &address);
+    const char *why;
+    int error = gl_address_parse_local(path, &address, &why);
     if (error == 0)
         error = gl_transport_connect(loop, &address, NULL, client_on_connected, client,
                                      &client->connect);

@@ -285,22 +285,6 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
 
 /* ------------------------------------------------------------------ the socket */
 
-static int address_of(const char *path, struct gl_address *ret_address, struct gl_why *why)
-{
-    const char *fault;
-    if (strncmp(path, "pipe:", 5) == 0 || strncmp(path, "unix:", 5) == 0) {
-        if (gl_address_parse(path, ret_address, NULL, &fault) < 0)
-            return gl_why(why, UV_EINVAL, "control socket '%s': %s", path, fault);
-        return 0;
-    }
-    memset(ret_address, 0, sizeof *ret_address);
-    ret_address->kind = GL_ADDRESS_UNIX;
-    if (strlen(path) >= sizeof ret_address->path)
-        return gl_why(why, UV_ENAMETOOLONG, "control socket '%s': the path is too long", path);
-    strcpy(ret_address->path, path);
-    return 0;
-}
-
 static int options_of(const struct gl_settings *settings, struct gl_listen_options *options,
                       struct gl_why *why)
 {
@@ -321,9 +305,11 @@ int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
 {
     struct gl_address address;
     struct gl_listen_options options;
-    int err = address_of(daemon->settings->control, &address, why);
-    if (err == 0)
-        err = options_of(daemon->settings, &options, why);
+    const char *fault;
+    int err = gl_address_parse_local(daemon->settings->control, &address, &fault);
+    if (err < 0)
+        return gl_why(why, err, "control socket '%s': %s", daemon->settings->control, fault);
+    err = options_of(daemon->settings, &options, why);
     if (err < 0)
         return err;
     if (address.kind == GL_ADDRESS_UNIX)

@@ -165,9 +165,34 @@ START_TEST(limits)
 }
 END_TEST
 
+START_TEST(local_sockets)
+{
+    struct gl_address address;
+    char text[520];
+    const char *why;
+    ck_assert_int_eq(gl_address_parse_local("/run/a,b\\c", &address, &why), 0);
+    ck_assert_int_eq(address.kind, GL_ADDRESS_UNIX);
+    ck_assert_str_eq(address.path, "/run/a,b\\c");
+    ck_assert_int_eq(gl_address_parse_local("vsock:any:1007", &address, &why), 0);
+    ck_assert_str_eq(address.path, "vsock:any:1007");
+    ck_assert_int_eq(gl_address_parse_local("unix:/run/a\\,b", &address, &why), 0);
+    ck_assert_str_eq(address.path, "/run/a,b");
+    ck_assert_int_eq(gl_address_parse_local("pipe:guestlink", &address, &why), 0);
+    ck_assert_int_eq(address.kind, GL_ADDRESS_PIPE);
+    ck_assert_int_eq(gl_address_parse_local("unix:/run/a,b", &address, &why), UV_EINVAL);
+    ck_assert_str_eq(why, OPTIONS);
+    memset(text, 'p', 512);
+    text[512] = '\0';
+    ck_assert_int_eq(gl_address_parse_local(text, &address, &why), UV_ENAMETOOLONG);
+    ck_assert_str_eq(why, "the path is too long");
+    text[511] = '\0';
+    ck_assert_int_eq(gl_address_parse_local(text, &address, &why), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    Suite *s = GL_UNIT_SUITE("address", options, limits);
+    Suite *s = GL_UNIT_SUITE("address", options, limits, local_sockets);
     TCase *tables = tcase_create("tables");
     tcase_add_loop_test(tables, canonical, 0, (int)GL_ARRAY_SIZE(good));
     tcase_add_loop_test(tables, refused, 0, (int)GL_ARRAY_SIZE(bad));
