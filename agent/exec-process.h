@@ -121,6 +121,10 @@ int gl_exec_process_signal(struct gl_exec_process *process, int exec_signal);
 /* UV_EINVAL: without a terminal, or a size of 0 or over 65535. */
 int gl_exec_process_resize(struct gl_exec_process *process, unsigned columns, unsigned rows);
 
+/* Whether the program itself has not ended, as far as is known; what it wrote may still be on its
+ * way. */
+bool gl_exec_process_is_running(const struct gl_exec_process *process);
+
 /*
  * Ends it and all that it has started, see above. Fine to call twice. discard: nobody wants what it
  * still writes; there is no on_output any more, pause has no effect, and input is dropped.

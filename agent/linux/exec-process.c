@@ -482,6 +482,11 @@ int gl_exec_process_resize(struct gl_exec_process *p, unsigned columns, unsigned
     return 0;
 }
 
+bool gl_exec_process_is_running(const struct gl_exec_process *p)
+{
+    return !p->exited && !p->finishing;
+}
+
 static void on_stuck(uv_timer_t *timer)
 {
     struct gl_exec_process *p = timer->data;

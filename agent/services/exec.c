@@ -15,6 +15,8 @@
 
 /* A program takes two processes and some descriptors of the agent. */
 #define JOBS_MAX 512u
+/* Each is looked for among the others; more than anybody has. */
+#define VARIABLES_MAX 4096u
 
 struct job {
     struct gl_call *call;
@@ -109,7 +111,8 @@ static const struct gl_exec_events process_events = {
 static void on_timeout(uv_timer_t *timer)
 {
     struct job *job = timer->data;
-    if (!job->process)
+    /* A program that ended in time has, however long its output takes. */
+    if (!job->process || !gl_exec_process_is_running(job->process))
         return;
     job->timed_out = true;
     gl_exec_process_terminate(job->process, false);
@@ -217,6 +220,8 @@ static const char *check(const Gl__ExecStart *start)
         return "no program";
     if (start->columns > 65535 || start->rows > 65535)
         return "no such size of a terminal";
+    if (start->n_env > VARIABLES_MAX)
+        return "too many environment variables";
     for (size_t i = 0; i < start->n_env; i++) {
         const ProtobufCBinaryData *pair = &start->env[i];
         const uint8_t *equals = pair->len ? memchr(pair->data, '=', pair->len) : NULL;
