@@ -145,6 +145,7 @@ static int open_state(struct gl_daemon *daemon, struct gl_why *why)
     gl_free(path);
     if (err < 0)
         return err;
+    daemon->trust->is_live = gl_guest_is_live;
     daemon->trust->on_forget = gl_guest_forget;
     daemon->trust->ctx = daemon;
     reserve_names(daemon);

@@ -22,6 +22,12 @@ struct gl_guest *gl_guest_of(struct gl_daemon *daemon, struct gl_trust_entry *en
     return entry->owner;
 }
 
+bool gl_guest_is_live(const struct gl_trust_entry *entry)
+{
+    const struct gl_guest *guest = entry->owner;
+    return guest && (guest->session || guest->admission);
+}
+
 void gl_guest_forget(void *daemon, struct gl_trust_entry *entry)
 {
     struct gl_guest *guest = entry->owner;
@@ -197,7 +203,7 @@ enum gl_status gl_guest_absence(const struct gl_trust_entry *entry, struct gl_wh
     switch (entry->state) {
     case GL__TRUST_STATE__TRUST_STATE_PENDING:
         gl_why(why, 0, "guest '%s' waits for approval: guestlink trust accept %s", entry->name,
-               entry->name);
+               entry->fingerprint);
         return GL_STATUS_PENDING;
     case GL__TRUST_STATE__TRUST_STATE_REVOKED:
         gl_why(why, 0, "the key of guest '%s' was revoked", entry->name);
@@ -206,7 +212,7 @@ enum gl_status gl_guest_absence(const struct gl_trust_entry *entry, struct gl_wh
         gl_why(why, 0,
                "guest '%s' is kept out, as its key was in use at two places: make a new key in the "
                "copy, then guestlink trust accept %s",
-               entry->name, entry->name);
+               entry->name, entry->fingerprint);
         return GL_STATUS_DUPLICATE_KEY;
     default:
         ago(now > entry->last_seen ? now - entry->last_seen : 0, when, sizeof when);

@@ -26,6 +26,8 @@ struct gl_guest {
 
 /* That of the entry; made if there is none yet. */
 struct gl_guest *gl_guest_of(struct gl_daemon *daemon, struct gl_trust_entry *entry);
+/* For gl_trust.is_live: it has a session, or is about to have one. */
+bool gl_guest_is_live(const struct gl_trust_entry *entry);
 /* For gl_trust.on_forget: ends the session, frees the guest. */
 void gl_guest_forget(void *daemon, struct gl_trust_entry *entry);
 
@@ -40,7 +42,7 @@ bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms);
 
 /* A Guest message; `buffer` has what its fields point to and must live as long. */
 struct gl_guest_buffer {
-    char name[GL_NAME_SIZE], address[600], software[64], system[64], reason[200];
+    char name[GL_NAME_SIZE], address[600], software[64], system[64], reason[320];
     char offered[GL_FINGERPRINT_SIZE];
 };
 void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,

@@ -59,6 +59,8 @@ static json_t *entry_to_json(const struct gl_trust_entry *entry)
     json_t *object = json_object();
     json_object_set_new(object, "name", json_string(entry->name));
     json_object_set_new(object, "fixed", json_boolean(entry->fixed));
+    json_object_set_new(object, "first_use", json_boolean(entry->first_use));
+    json_object_set_new(object, "crowded", json_boolean(entry->crowded));
     set_hex(object, "key", entry->key, GL_KEY_SIZE);
     json_object_set_new(object, "trust", json_string(state_text(entry->state)));
     json_object_set_new(object, "first_seen", json_integer((json_int_t)entry->first_seen));
@@ -138,6 +140,17 @@ static const char *get_time(const json_t *object, const char *field, uint64_t *r
     return NULL;
 }
 
+static const char *get_flag(const json_t *object, const char *field, bool *ret)
+{
+    const json_t *value = json_object_get(object, field);
+    if (!value)
+        return NULL;
+    if (!json_is_boolean(value))
+        return field;
+    *ret = json_is_true(value);
+    return NULL;
+}
+
 static const char *get_required(const json_t *object, struct gl_trust_entry *entry)
 {
     const json_t *fixed = json_object_get(object, "fixed");
@@ -160,6 +173,10 @@ static const char *get_rest(const json_t *object, struct gl_trust_entry *entry)
         bad = get_time(object, "last_seen", &entry->last_seen);
     if (!bad)
         bad = get_time(object, "offered_at", &entry->offered_at);
+    if (!bad)
+        bad = get_flag(object, "first_use", &entry->first_use);
+    if (!bad)
+        bad = get_flag(object, "crowded", &entry->crowded);
     if (!bad)
         bad = get_text(object, "place", entry->place, sizeof entry->place);
     if (!bad)

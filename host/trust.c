@@ -157,8 +157,74 @@ static void describe(struct gl_trust_entry *entry, const struct gl_trust_claim *
     }
 }
 
-/* Room for one more new key of this place; a pending one may have to go for it. */
-static bool make_room(struct gl_trust *trust, const struct gl_trust_claim *claim, bool pending)
+/* Whether it is a key of the place that nobody has decided about. */
+static bool counts(const struct gl_trust_entry *entry, const char *place)
+{
+    return entry->first_use && !entry->fixed && strcmp(entry->place, place) == 0;
+}
+
+static unsigned count_first_use(const struct gl_trust *trust, const char *place)
+{
+    unsigned n = 0;
+    GL_LIST_FOREACH (node, &trust->entries)
+        n += counts(ENTRY_OF(node), place);
+    return n;
+}
+
+/* Those that were not seen any more an hour after they came and are not here now. Keys that are
+ * kept out must stay known. */
+static bool is_fleeting(const struct gl_trust *trust, const struct gl_trust_entry *entry)
+{
+    return entry->state == GL__TRUST_STATE__TRUST_STATE_ACCEPTED && !entry->has_offered &&
+           entry->last_seen < entry->first_seen + GL_TRUST_QUOTA_PERIOD &&
+           !(trust->is_live && trust->is_live(entry));
+}
+
+static struct gl_trust_entry *oldest_fleeting(const struct gl_trust *trust, const char *place)
+{
+    struct gl_trust_entry *oldest = NULL;
+    GL_LIST_FOREACH (node, &trust->entries) {
+        struct gl_trust_entry *entry = ENTRY_OF(node);
+        if (counts(entry, place) && is_fleeting(trust, entry) &&
+            (!oldest || entry->first_seen < oldest->first_seen))
+            oldest = entry;
+    }
+    return oldest;
+}
+
+/* The place with the most first-use keys, of those where one can be dropped. */
+static const char *fullest_place(const struct gl_trust *trust)
+{
+    const char *fullest = NULL;
+    unsigned most = 0;
+    GL_LIST_FOREACH (node, &trust->entries) {
+        const struct gl_trust_entry *entry = ENTRY_OF(node);
+        if (!counts(entry, entry->place) || !is_fleeting(trust, entry))
+            continue;
+        unsigned n = count_first_use(trust, entry->place);
+        if (n > most) {
+            most = n;
+            fullest = entry->place;
+        }
+    }
+    return fullest;
+}
+
+/* What is dropped for another one is said: who comes back is pinned anew. */
+static bool drop_fleeting(struct gl_trust *trust, const char *place)
+{
+    struct gl_trust_entry *entry = place ? oldest_fleeting(trust, place) : NULL;
+    if (!entry)
+        return false;
+    gl_info("guest '%s' (%s) is forgotten: it has not come back, and too many keys came from %s",
+            entry->name, entry->id, entry->place);
+    drop(trust, entry);
+    return true;
+}
+
+/* A pending key of the place goes, if need be, for a newer one. */
+static bool make_room_pending(struct gl_trust *trust, const struct gl_trust_claim *claim,
+                              bool pending, bool *ret_crowded)
 {
     unsigned recent = 0, waiting = 0;
     struct gl_trust_entry *oldest = NULL;
@@ -171,21 +237,39 @@ static bool make_room(struct gl_trust *trust, const struct gl_trust_claim *claim
         recent += entry->first_seen + GL_TRUST_QUOTA_PERIOD > claim->now_s;
         if (waits && !entry->fixed && (!oldest || entry->first_seen < oldest->first_seen))
             oldest = entry;
+        *ret_crowded |= waits && entry->crowded;
     }
-    bool full = recent >= claim->quota || trust->count >= GL_TRUST_GUESTS_MAX ||
-                (pending && waiting >= GL_TRUST_PENDING_MAX);
-    if (full && oldest) {
-        drop(trust, oldest);
+    if (recent < claim->quota && !(pending && waiting >= GL_TRUST_PENDING_MAX))
         return true;
-    }
-    return !full;
+    if (!oldest)
+        return false;
+    drop(trust, oldest);
+    *ret_crowded = true;
+    return true;
+}
+
+/*
+ * Room for one more new key of this place. *ret_crowded: keys of the place had to go, or have had
+ * to, while this one waits: its name may just now have been another key's.
+ */
+static bool make_room(struct gl_trust *trust, const struct gl_trust_claim *claim, bool pending,
+                      bool *ret_crowded)
+{
+    if (!make_room_pending(trust, claim, pending, ret_crowded))
+        return false;
+    if (!pending && !claim->fixed_name &&
+        count_first_use(trust, claim->place) >= GL_TRUST_FIRST_USE_MAX &&
+        !drop_fleeting(trust, claim->place))
+        return false;
+    return trust->count < GL_TRUST_GUESTS_MAX || drop_fleeting(trust, fullest_place(trust));
 }
 
 static enum gl_status introduce(struct gl_trust *trust, const struct gl_trust_claim *claim,
                                 struct gl_trust_entry **ret_entry, struct gl_why *why)
 {
     bool pending = trust->policy == GL_TRUST_APPROVE && !claim->certified;
-    if (!make_room(trust, claim, pending)) {
+    bool crowded = false;
+    if (!make_room(trust, claim, pending, &crowded)) {
         gl_why(why, 0, "too many new keys from %s: forget some guests, or wait", claim->place);
         return GL_STATUS_LIMIT;
     }
@@ -200,6 +284,8 @@ static enum gl_status introduce(struct gl_trust *trust, const struct gl_trust_cl
     }
     entry->state =
         pending ? GL__TRUST_STATE__TRUST_STATE_PENDING : GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
+    entry->first_use = !pending && !claim->fixed_name;
+    entry->crowded = pending && crowded;
     entry->first_seen = entry->last_seen = claim->now_s;
     snprintf(entry->place, sizeof entry->place, "%s", claim->place);
     snprintf(entry->address, sizeof entry->address, "%s", claim->address);
@@ -225,15 +311,16 @@ static enum gl_status mismatch(struct gl_trust *trust, struct gl_trust_entry *ho
     memcpy(holder->offered, claim->key, GL_KEY_SIZE);
     holder->has_offered = true;
     holder->offered_at = claim->now_s;
-    set_reason(holder, "another key was offered at %s%s", claim->address,
+    set_reason(holder,
+               "another key was offered%s: guestlink trust accept %s takes it; it came at %s",
                claim->old_key && memcmp(claim->old_key, holder->key, GL_KEY_SIZE) == 0
                    ? ", announced by the pinned one"
-                   : "");
+                   : "",
+               offered, claim->address);
     trust->dirty = true; /* not at once: whoever makes keys in a loop would keep the disk busy */
-    gl_why(
-        why, 0,
-        "the key %.16s is not the one pinned for '%s'; if that is right: guestlink trust accept %s",
-        offered, holder->name, holder->name);
+    gl_why(why, 0,
+           "this key is not the one pinned for '%s'; if it is right: guestlink trust accept %s",
+           holder->name, offered);
     return GL_STATUS_KEY_MISMATCH;
 }
 
@@ -248,7 +335,45 @@ static void take_fixed_name(struct gl_trust *trust, struct gl_trust_entry *entry
     trust->dirty = true;
 }
 
-/* *entry is the key's, or NULL, and becomes that of the name. */
+/* The announcement gives the new key no right of the old one; it only settles who is the copy. */
+static void settle_rekey(struct gl_trust *trust, const struct gl_trust_claim *claim)
+{
+    struct gl_trust_entry *old = claim->old_key ? gl_trust_find_key(trust, claim->old_key) : NULL;
+    if (!old || old->state != GL__TRUST_STATE__TRUST_STATE_DUPLICATE)
+        return;
+    gl_info("guest '%s' (%s): its copy at %s has made itself a new key", old->name, old->id,
+            claim->address);
+    old->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
+    old->reason[0] = '\0';
+    trust->dirty = true;
+}
+
+static enum gl_status by_state(const struct gl_trust_entry *entry, struct gl_why *why)
+{
+    switch (entry->state) {
+    case GL__TRUST_STATE__TRUST_STATE_ACCEPTED:
+        return GL_STATUS_OK;
+    case GL__TRUST_STATE__TRUST_STATE_PENDING:
+        gl_why(why, 0, "its key waits for approval on the host: guestlink trust accept %s",
+               entry->fingerprint);
+        return GL_STATUS_PENDING;
+    case GL__TRUST_STATE__TRUST_STATE_REVOKED:
+        gl_why(why, 0, "the key of '%s' was revoked", entry->name);
+        return GL_STATUS_REVOKED;
+    case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
+        gl_why(
+            why, 0,
+            "the key of '%s' was in use at two places: make a new key in the copy, then guestlink "
+            "trust accept %s",
+            entry->name, entry->fingerprint);
+        return GL_STATUS_DUPLICATE_KEY;
+    default:
+        gl_why(why, 0, "guest '%s' has no trust state", entry->name);
+        return GL_STATUS_INTERNAL;
+    }
+}
+
+/* *entry is the key's, which is accepted, or NULL, and becomes that of the name. */
 static enum gl_status judge_fixed(struct gl_trust *trust, const struct gl_trust_claim *claim,
                                   struct gl_trust_entry **entry, struct gl_why *why)
 {
@@ -276,42 +401,15 @@ static enum gl_status judge_fixed(struct gl_trust *trust, const struct gl_trust_
     return GL_STATUS_OK;
 }
 
-/* The announcement gives the new key no right of the old one; it only settles who is the copy. */
-static void settle_rekey(struct gl_trust *trust, const struct gl_trust_claim *claim)
+/* Its state comes first: a key that is kept out moves no names and makes no offers. */
+static enum gl_status judge_known(struct gl_trust *trust, const struct gl_trust_claim *claim,
+                                  struct gl_trust_entry *entry, struct gl_why *why)
 {
-    struct gl_trust_entry *old = claim->old_key ? gl_trust_find_key(trust, claim->old_key) : NULL;
-    if (!old || old->state != GL__TRUST_STATE__TRUST_STATE_DUPLICATE)
-        return;
-    gl_info("guest '%s' (%s): its copy at %s has made itself a new key", old->name, old->id,
-            claim->address);
-    old->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
-    old->reason[0] = '\0';
-    trust->dirty = true;
-}
-
-static enum gl_status by_state(const struct gl_trust_entry *entry, struct gl_why *why)
-{
-    switch (entry->state) {
-    case GL__TRUST_STATE__TRUST_STATE_ACCEPTED:
-        return GL_STATUS_OK;
-    case GL__TRUST_STATE__TRUST_STATE_PENDING:
-        gl_why(why, 0, "key %s waits for approval on the host: guestlink trust accept %s",
-               entry->id, entry->name);
-        return GL_STATUS_PENDING;
-    case GL__TRUST_STATE__TRUST_STATE_REVOKED:
-        gl_why(why, 0, "the key of '%s' was revoked", entry->name);
-        return GL_STATUS_REVOKED;
-    case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
-        gl_why(
-            why, 0,
-            "the key of '%s' was in use at two places: make a new key in the copy, then guestlink "
-            "trust accept %s",
-            entry->name, entry->name);
-        return GL_STATUS_DUPLICATE_KEY;
-    default:
-        gl_why(why, 0, "guest '%s' has no trust state", entry->name);
-        return GL_STATUS_INTERNAL;
+    if (entry->state == GL__TRUST_STATE__TRUST_STATE_PENDING && claim->certified) {
+        entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
+        trust->dirty = true;
     }
+    return by_state(entry, why);
 }
 
 enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_claim *claim,
@@ -320,15 +418,14 @@ enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_clai
     struct gl_trust_entry *entry = gl_trust_find_key(trust, claim->key);
     enum gl_status status = GL_STATUS_OK;
     settle_rekey(trust, claim);
-    if (claim->fixed_name)
+    if (entry)
+        status = judge_known(trust, claim, entry, why);
+    if (status == GL_STATUS_OK && claim->fixed_name)
         status = judge_fixed(trust, claim, &entry, why);
     else if (!entry)
         status = introduce(trust, claim, &entry, why);
-    if (status == GL_STATUS_OK && entry->state == GL__TRUST_STATE__TRUST_STATE_PENDING &&
-        claim->certified)
-        entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED, trust->dirty = true;
     if (status == GL_STATUS_OK)
-        status = by_state(entry, why);
+        status = by_state(entry, why); /* a new one may have to wait */
     if (status == GL_STATUS_OK)
         describe(entry, claim);
     *ret_entry = entry;
@@ -380,6 +477,30 @@ struct gl_trust_entry *gl_trust_find_offered(const struct gl_trust *trust, const
     return NULL;
 }
 
+/*
+ * Whether the name alone says which key is meant: whoever looked at the list may have seen another
+ * one than is here now.
+ */
+static bool is_clear(const struct gl_trust_entry *entry, struct gl_why *why)
+{
+    char offered[GL_FINGERPRINT_SIZE];
+    if (entry->has_offered) {
+        gl_key_fingerprint(entry->offered, offered);
+        gl_why(why, 0,
+               "two keys came for '%s': guestlink trust accept %s takes the new one, guestlink "
+               "trust accept %s keeps the old one",
+               entry->name, offered, entry->fingerprint);
+        return false;
+    }
+    if (entry->crowded && entry->state == GL__TRUST_STATE__TRUST_STATE_PENDING) {
+        gl_why(why, 0,
+               "many keys came from the place of '%s': guestlink trust accept %s takes this one",
+               entry->name, entry->fingerprint);
+        return false;
+    }
+    return true;
+}
+
 enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
                                struct gl_trust_entry **ret_entry, bool *ret_swapped,
                                struct gl_why *why)
@@ -392,11 +513,8 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
             gl_why(why, 0, "no guest named '%s'; `guestlink trust ls` shows them", ref);
             return GL_STATUS_NOT_FOUND;
         }
-        swap = entry->has_offered && strcmp(entry->name, ref) == 0;
-        if (swap && entry->state == GL__TRUST_STATE__TRUST_STATE_PENDING) {
-            gl_why(why, 0, "two keys were offered for '%s': accept one by its fingerprint", ref);
+        if (strcmp(entry->name, ref) == 0 && !is_clear(entry, why))
             return GL_STATUS_PRECONDITION;
-        }
     }
     /* The offered key may be known already, as a guest of another name: it is one guest from now
      * on. */
@@ -407,6 +525,7 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
     if (swap)
         set_key(entry, entry->offered);
     entry->has_offered = false;
+    entry->first_use = entry->crowded = false;
     entry->reason[0] = '\0';
     entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
     enum gl_status status = keep(trust, entry, &before, why);
@@ -425,6 +544,7 @@ enum gl_status gl_trust_revoke(struct gl_trust *trust, struct gl_trust_entry *en
                                struct gl_why *why)
 {
     struct gl_trust_entry before = *entry;
+    entry->first_use = false;
     entry->state = GL__TRUST_STATE__TRUST_STATE_REVOKED;
     entry->reason[0] = '\0';
     return keep(trust, entry, &before, why);
@@ -450,7 +570,7 @@ enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *en
     }
     struct gl_trust_entry before = *entry;
     snprintf(entry->name, sizeof entry->name, "%s", name);
-    entry->fixed = false;
+    entry->fixed = entry->first_use = false;
     return keep(trust, entry, &before, why);
 }
 

@@ -8,8 +8,11 @@
  *
  * A *fixed* name comes from the configuration or the hypervisor: the pin is then per name, and
  * another key at that place is refused, remembered as `offered`, and taken only by
- * gl_trust_accept(). Any other name is a guest's proposal, made unique and kept with its key; it
- * yields when the configuration needs the name.
+ * gl_trust_accept() with that key's fingerprint. Any other name is a guest's proposal, made unique
+ * and kept with its key; it yields when the configuration needs the name. One place cannot fill the
+ * store: it may have GL_TRUST_FIRST_USE_MAX first-use keys, and of those the oldest that came
+ * within one hour only and are away go for new ones; in a full store those of the place that has
+ * most.
  */
 #ifndef GL_TRUST_H
 #define GL_TRUST_H
@@ -24,8 +27,10 @@
 #include "status.h"
 #include "why.h"
 
-#define GL_TRUST_GUESTS_MAX  4096u
-#define GL_TRUST_PENDING_MAX 256u
+#define GL_TRUST_GUESTS_MAX    4096u
+#define GL_TRUST_PENDING_MAX   256u
+#define GL_TRUST_FIRST_USE_MAX 256u /* keys of one place that were let in without anybody's word   \
+                                     */
 #define GL_TRUST_QUOTA_PERIOD                                                                      \
     3600u                       /* seconds; new keys of one place in it: gl_trust_claim.quota      \
                                  */
@@ -55,7 +60,9 @@ struct gl_trust_entry {
     bool has_offered; /* another key was offered at this entry's fixed name */
     uint8_t offered[GL_KEY_SIZE];
     uint64_t offered_at;
-    char reason[160]; /* why trust is not given, or what is odd */
+    bool first_use;   /* let in by the policy or a certificate; no word of an administrator's yet */
+    bool crowded;     /* it waits at a place where keys that waited had to go for newer ones */
+    char reason[320]; /* why trust is not given, or what is odd */
     void *owner;      /* the gl_guest, or NULL */
 };
 
@@ -66,6 +73,7 @@ struct gl_trust {
     unsigned count;
     char **reserved; /* names of the configuration, NULL at the end */
     bool dirty;      /* something of little weight is to be written: gl_trust_flush() */
+    bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
     void *ctx;
 };
@@ -127,8 +135,9 @@ Gl__TrustState gl_trust_shown(const struct gl_trust_entry *entry);
  *
  * accept: `ref` as gl_trust_find(), or the id or fingerprint of an offered key. By its own id or
  * fingerprint a guest's present key is accepted and an offer dismissed; by the offered one that key
- * is taken; by name the offered key is taken if there is one, but PRECONDITION if neither was ever
- * accepted. *ret_swapped: the entry has another key now.
+ * is taken. By name the present key is accepted, but PRECONDITION where the name does not tell for
+ * certain which key was looked at: another one was offered, or keys come and go at its place.
+ * *ret_swapped: the entry has another key now.
  */
 enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
                                struct gl_trust_entry **ret_entry, bool *ret_swapped,

@@ -72,24 +72,31 @@ static void look_at_host(void *ctx, const ProtobufCMessage *item)
     }
 }
 
+/* Exactly what to type: a name would take whatever key is there by then. */
+static void advise(char *out, size_t size, const char *condition, const char *fingerprint)
+{
+    snprintf(out, size, "%s: guestlink trust accept %s", condition, fingerprint);
+}
+
 static void look_at_guest(void *ctx, const ProtobufCMessage *item)
 {
     const Gl__Guest *guest = (const Gl__Guest *)item;
     struct doctor *d = ctx;
-    char ago[32];
+    char ago[32], advice[256];
     if (d->guest != NULL && strcmp(d->guest, guest->name) != 0 && strcmp(d->guest, guest->id) != 0)
         return;
     d->seen = true;
     switch (guest->trust) {
     case GL__TRUST_STATE__TRUST_STATE_PENDING:
-        say(d, VERDICT_BAD, "compare the key with the guest's, then 'guestlink trust accept'",
-            "guest %s waits for its key to be accepted", guest->name);
+        advise(advice, sizeof advice, "if this is the guest's key", guest->fingerprint);
+        say(d, VERDICT_BAD, advice, "guest %s waits for its key to be accepted", guest->name);
         return;
     case GL__TRUST_STATE__TRUST_STATE_MISMATCH:
-        say(d, VERDICT_BAD,
-            "if the guest was reinstalled, 'guestlink trust accept' takes the new key; if not, "
-            "somebody else is at its place",
-            "guest %s: %s", guest->name, guest->reason);
+        advise(
+            advice, sizeof advice,
+            "somebody else may be at its place; if the guest was reinstalled and this is its key",
+            guest->offered);
+        say(d, VERDICT_BAD, advice, "guest %s: another key was offered for it", guest->name);
         if (guest->state != GL__GUEST_STATE__GUEST_STATE_CONNECTED)
             return;
         break;

@@ -280,18 +280,26 @@ static int run(struct gl_cli *cli, int argc, char **argv)
 
 const struct gl_command gl_command_trust = {
     .name = "trust",
-    .synopsis = "ls | accept GUEST | revoke GUEST | site [init [--force] [NAME] | export [FILE] | "
+    .synopsis = "ls | accept FINGERPRINT|GUEST | revoke GUEST | site [init [--force] [NAME] | "
+                "export [FILE] | "
                 "join FILE]",
     .summary = "Show and decide which guests' keys are accepted; manage the site.",
-    .help = "  ls               each guest's key, whether it is trusted, and why not\n"
-            "  accept GUEST     trust the key that waits or was offered last (exact name or id)\n"
-            "  revoke GUEST     never again; a connection that is up is ended\n"
-            "  site             the site that this host belongs to, and the keys\n"
-            "  site init NAME   make a new site with a new key; --force replaces an old one, and "
-            "guests\n"
-            "                   that pinned it must be told\n"
-            "  site export FILE write the site, with its secret key, for another host to join\n"
-            "  site join FILE   belong to that site from now on: its guests trust this host\n",
+    .help =
+        "  ls               each guest's key, whether it is trusted, and why not\n"
+        "  accept FINGERPRINT\n"
+        "                   trust this key, which waits (KEY) or was offered (OFFERED); compare "
+        "it\n"
+        "                   with what the guest's agent logs at its start. KEY of a guest with "
+        "an\n"
+        "                   OFFERED one keeps the old key\n"
+        "  accept GUEST     the same by exact name, where only one key came under it\n"
+        "  revoke GUEST     never again; a connection that is up is ended\n"
+        "  site             the site that this host belongs to, and the keys\n"
+        "  site init NAME   make a new site with a new key; --force replaces an old one, and "
+        "guests\n"
+        "                   that pinned it must be told\n"
+        "  site export FILE write the site, with its secret key, for another host to join\n"
+        "  site join FILE   belong to that site from now on: its guests trust this host\n",
     .failure = 1,
     .usage = 2,
     .run = run,

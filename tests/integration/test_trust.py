@@ -61,12 +61,16 @@ def test_a_guest_with_another_key_is_refused_until_it_is_accepted(named):
     assert "another key" in shown["reason"]
     text = world.gl("trust", "ls", check=True).out
     assert "key mismatch" in text and shown["offered"] in text and "another key" in text
-    line = world.hostd.wait_log("trust accept web")[0]
-    assert shown["offered"][:16] in line and "web" in line
+    command = f"guestlink trust accept {shown['offered']}"
+    assert "'web'" in world.hostd.wait_log(command)[0] and command in shown["reason"]
+    assert command in world.gl("doctor", "web").out
     agent.wait_log("pinned")  # the agent is told why, too
     fails(world.gl("exec", "web", "--", "true"), "web", status=125)
 
-    world.gl("trust", "accept", "web", check=True)
+    # By name it could be yet another key by now.
+    fails(world.gl("trust", "accept", "web"), command, old["fingerprint"])
+    assert trust_of(world, "web")["fingerprint"] == old["fingerprint"]
+    world.gl("trust", "accept", shown["offered"], check=True)
     world.wait_guest("web")
     now = trust_of(world, "web")
     assert (now["trust"], now["fingerprint"]) == ("accepted", shown["offered"])
@@ -135,7 +139,9 @@ def test_approve_lets_nobody_in_before_it_is_told(make_world):
     waiting = wait_trust(world, "pending")
     assert waiting["state"] != "connected"
     assert "pending" in world.gl("trust", "ls").out and "pending" in world.gl("ls").out
-    fails(world.gl("exec", "g1", "--", "true"), "g1", "accept", status=125)
+    command = f"guestlink trust accept {waiting['fingerprint']}"
+    fails(world.gl("exec", "g1", "--", "true"), "g1", command, status=125)
+    assert command in world.gl("doctor", "g1").out
     world.agent.wait_log("approval")
     fails(world.gl("trust", "accept", "nobody"), "nobody")
     world.gl("trust", "accept", waiting["id"], check=True)

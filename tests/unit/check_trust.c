@@ -40,7 +40,7 @@ static struct gl_trust *open_with(enum gl_trust_policy policy)
 }
 
 /* Keys need not be real ones here. */
-static uint8_t keys[512][GL_KEY_SIZE];
+static uint8_t keys[6000][GL_KEY_SIZE];
 
 static const uint8_t *key(unsigned n)
 {
@@ -80,6 +80,13 @@ static struct gl_trust_entry *judge_fixed(struct gl_trust *trust, unsigned n, co
     struct gl_trust_claim claim = claim_of(n, "proposal");
     claim.fixed_name = name;
     return judge(trust, claim, expected);
+}
+
+static const char *fingerprint_of(unsigned n)
+{
+    static char text[GL_FINGERPRINT_SIZE];
+    gl_key_fingerprint(key(n), text);
+    return text;
 }
 
 static const char *do_accept(struct gl_trust *trust, const char *ref, enum gl_status expected,
@@ -187,7 +194,7 @@ START_TEST(fixed_name_pins_one_key)
     ck_assert_int_eq(gl_trust_flush(trust, &why), 0);
     gl_trust_free(trust);
     trust = open_with(GL_TRUST_FIRST_USE);
-    do_accept(trust, "web1", GL_STATUS_OK, true);
+    do_accept(trust, fingerprint_of(2), GL_STATUS_OK, true);
     judge_fixed(trust, 2, "web1", GL_STATUS_OK);
     entry = judge_fixed(trust, 1, "web1", GL_STATUS_KEY_MISMATCH);
     ck_assert_mem_eq(entry->key, key(2), GL_KEY_SIZE);
@@ -224,6 +231,84 @@ START_TEST(two_pending_keys_are_not_accepted_by_name)
     judge_fixed(trust, 1, "web1", GL_STATUS_PENDING);
     do_accept(trust, entry->id, GL_STATUS_OK, false);
     judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* Nor between the look at an offered key and its acceptance. */
+START_TEST(an_offered_key_is_not_accepted_by_name)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    struct gl_why why;
+    struct gl_trust_claim claim = claim_of(2, "");
+    claim.fixed_name = "web1";
+    ck_assert_int_eq(gl_trust_judge(trust, &claim, &entry, &why), GL_STATUS_KEY_MISMATCH);
+    char command[128];
+    snprintf(command, sizeof command, "guestlink trust accept %s", fingerprint_of(2));
+    ck_assert_ptr_nonnull(strstr(why.text, command));
+    ck_assert_ptr_nonnull(strstr(entry->reason, command));
+    judge_fixed(trust, 3, "web1", GL_STATUS_KEY_MISMATCH);
+    do_accept(trust, "web1", GL_STATUS_PRECONDITION, false);
+    do_accept(trust, fingerprint_of(2), GL_STATUS_NOT_FOUND, false); /* it is not there any more */
+    do_accept(trust, fingerprint_of(3), GL_STATUS_OK, true);
+    ck_assert_mem_eq(entry->key, key(3), GL_KEY_SIZE);
+    do_accept(trust, "web1", GL_STATUS_OK, false);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* A place that floods can have its keys dropped and take their names: then a name says nothing. */
+START_TEST(a_name_of_a_crowded_place_is_not_enough)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_why why;
+    judge(trust, claim_of(0, "web"), GL_STATUS_PENDING);
+    for (unsigned n = 1; n < 9; n++) {
+        struct gl_trust_claim claim = claim_of(n, "x");
+        claim.now_s += n;
+        judge(trust, claim, GL_STATUS_PENDING);
+    }
+    struct gl_trust_claim claim = claim_of(9, "web");
+    claim.now_s += 9 + GL_TRUST_QUOTA_PERIOD;
+    ck_assert_str_eq(judge(trust, claim, GL_STATUS_PENDING)->name, "web");
+    ck_assert_int_eq(gl_trust_flush(trust, &why), 0);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_APPROVE);
+    do_accept(trust, "web", GL_STATUS_PRECONDITION, false);
+    do_accept(trust, fingerprint_of(9), GL_STATUS_OK, false);
+    judge(trust, claim_of(9, "web"), GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* Only a key that is let in moves a name. */
+START_TEST(a_key_that_is_kept_out_takes_no_name)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_why why;
+    struct gl_trust_entry *holder = judge(trust, claim_of(1, "web1"), GL_STATUS_OK);
+    struct gl_trust_entry *bad = judge(trust, claim_of(2, "bad"), GL_STATUS_OK);
+    gl_trust_reserve(trust, (const char *const[]){"web1", NULL});
+    ck_assert_int_eq(gl_trust_revoke(trust, bad, &why), GL_STATUS_OK);
+    judge_fixed(trust, 2, "web1", GL_STATUS_REVOKED);
+    ck_assert_str_eq(holder->name, "web1");
+    ck_assert_str_eq(bad->name, "bad");
+    ck_assert(!bad->fixed);
+    do_accept(trust, "bad", GL_STATUS_OK, false);
+    gl_trust_mark_duplicate(trust, bad, "vsock:4:601");
+    judge_fixed(trust, 2, "web1", GL_STATUS_DUPLICATE_KEY);
+    ck_assert_str_eq(holder->name, "web1");
+    trust->policy = GL_TRUST_APPROVE;
+    judge(trust, claim_of(3, "waits"), GL_STATUS_PENDING);
+    judge_fixed(trust, 3, "web1", GL_STATUS_PENDING);
+    ck_assert_str_eq(holder->name, "web1");
+    /* Nor does it make an offer. */
+    judge_fixed(trust, 1, "web1", GL_STATUS_OK);
+    judge_fixed(trust, 2, "web1", GL_STATUS_DUPLICATE_KEY);
+    ck_assert(!holder->has_offered);
+    do_accept(trust, "waits", GL_STATUS_OK, false);
+    judge_fixed(trust, 3, "web1", GL_STATUS_KEY_MISMATCH);
     gl_trust_free(trust);
 }
 END_TEST
@@ -308,6 +393,93 @@ START_TEST(one_place_cannot_bring_keys_without_end)
 }
 END_TEST
 
+/* Entries as a file has them, since to judge so many would write each time. */
+static struct gl_trust *open_filled(unsigned count, unsigned (*cid_of)(unsigned n))
+{
+    FILE *out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    fputs("{\"schema\":1,\"guests\":[", out);
+    for (unsigned n = 0; n < count; n++)
+        fprintf(out,
+                "%s{\"name\":\"g%u\",\"fixed\":false,\"key\":\"%02x%02x%060d\",\"trust\":"
+                "\"accepted\",\"first_use\":true,\"first_seen\":%u,\"last_seen\":%u,"
+                "\"place\":\"vsock:%u\"}",
+                n ? "," : "", n, n & 0xff, n >> 8, 0, 1000 + n, 1000 + n, cid_of(n));
+    fputs("]}", out);
+    fclose(out);
+    return open_with(GL_TRUST_FIRST_USE);
+}
+
+static unsigned always_3(unsigned n)
+{
+    (void)n;
+    return 3;
+}
+
+static unsigned mostly_7(unsigned n)
+{
+    return n % 1000 < 5 ? 7 : 100 + n % 1000;
+}
+
+/* Nor may it fill the store for everybody, however slowly. */
+START_TEST(one_place_keeps_so_many_first_use_keys)
+{
+    struct gl_trust *trust = open_filled(GL_TRUST_FIRST_USE_MAX, always_3);
+    struct gl_why why;
+    gl_trust_touch(trust, gl_trust_find_key(trust, key(0)), NULL, 1000 + GL_TRUST_QUOTA_PERIOD);
+    gl_trust_revoke(trust, gl_trust_find_key(trust, key(1)), &why);
+    do_accept(trust, "g2", GL_STATUS_OK, false);
+    /* Two are the administrator's now and do not count. */
+    judge(trust, claim_of(300, "web"), GL_STATUS_OK);
+    judge(trust, claim_of(301, "web"), GL_STATUS_OK);
+    ck_assert_uint_eq(trust->count, GL_TRUST_FIRST_USE_MAX + 2);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_FIRST_USE);
+    for (unsigned n = 302; n < 306; n++)
+        judge(trust, claim_of(n, "web"), GL_STATUS_OK);
+    ck_assert_uint_eq(trust->count, GL_TRUST_FIRST_USE_MAX + 2);
+    for (unsigned n = 0; n < 3; n++) /* has come back; is revoked; is accepted */
+        ck_assert_ptr_nonnull(gl_trust_find_key(trust, key(n)));
+    for (unsigned n = 3; n < 7; n++)
+        ck_assert_ptr_null(gl_trust_find_key(trust, key(n)));
+    ck_assert_ptr_nonnull(gl_trust_find_key(trust, key(7)));
+    judge_fixed(trust, 400, "db", GL_STATUS_OK); /* the configuration knows what it wants */
+    ck_assert_uint_eq(trust->count, GL_TRUST_FIRST_USE_MAX + 3);
+    gl_trust_free(trust);
+}
+END_TEST
+
+static bool all_live(const struct gl_trust_entry *entry)
+{
+    (void)entry;
+    return true;
+}
+
+START_TEST(guests_that_are_here_are_not_dropped_for_new_ones)
+{
+    struct gl_trust *trust = open_filled(GL_TRUST_FIRST_USE_MAX, always_3);
+    trust->is_live = all_live;
+    judge(trust, claim_of(300, "web"), GL_STATUS_LIMIT);
+    struct gl_trust_claim elsewhere = claim_of(301, "db");
+    elsewhere.place = "vsock:4";
+    judge(trust, elsewhere, GL_STATUS_OK);
+    judge(trust, claim_of(5, "web"), GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(a_full_store_drops_of_the_fullest_place)
+{
+    struct gl_trust *trust = open_filled(GL_TRUST_GUESTS_MAX, mostly_7);
+    judge(trust, claim_of(256 * 20, "new"), GL_STATUS_OK);
+    ck_assert_uint_eq(trust->count, GL_TRUST_GUESTS_MAX);
+    ck_assert_ptr_null(gl_trust_find(trust, "g0"));
+    ck_assert_ptr_nonnull(gl_trust_find(trust, "g1"));
+    ck_assert_ptr_nonnull(gl_trust_find(trust, "g5"));
+    gl_trust_free(trust);
+}
+END_TEST
+
 START_TEST(pending_keys_are_bounded_and_the_oldest_of_the_place_goes)
 {
     struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
@@ -371,7 +543,7 @@ START_TEST(a_blocked_write_changes_nothing)
     snprintf(blocker, sizeof blocker, "%s.new", path);
     ck_assert_int_eq(mkdir(blocker, 0700), 0);
     judge(trust, claim_of(3, "db"), GL_STATUS_INTERNAL);
-    do_accept(trust, "web1", GL_STATUS_INTERNAL, false);
+    do_accept(trust, fingerprint_of(2), GL_STATUS_INTERNAL, false);
     ck_assert_mem_eq(entry->key, key(1), GL_KEY_SIZE);
     ck_assert(entry->has_offered);
     ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_INTERNAL);
@@ -450,10 +622,16 @@ static Suite *suite(void)
     tcase_add_test(tcase, fixed_name_pins_one_key);
     tcase_add_test(tcase, an_offer_can_be_dismissed_or_taken_by_fingerprint);
     tcase_add_test(tcase, two_pending_keys_are_not_accepted_by_name);
+    tcase_add_test(tcase, an_offered_key_is_not_accepted_by_name);
+    tcase_add_test(tcase, a_name_of_a_crowded_place_is_not_enough);
+    tcase_add_test(tcase, a_key_that_is_kept_out_takes_no_name);
     tcase_add_test(tcase, configuration_wins_over_proposals);
     tcase_add_test(tcase, revoked_and_duplicate_keys_stay_out_until_accepted);
     tcase_add_test(tcase, the_copys_new_key_settles_a_duplicate);
     tcase_add_test(tcase, one_place_cannot_bring_keys_without_end);
+    tcase_add_test(tcase, one_place_keeps_so_many_first_use_keys);
+    tcase_add_test(tcase, guests_that_are_here_are_not_dropped_for_new_ones);
+    tcase_add_test(tcase, a_full_store_drops_of_the_fullest_place);
     tcase_add_test(tcase, pending_keys_are_bounded_and_the_oldest_of_the_place_goes);
     tcase_add_test(tcase, rename_and_forget);
     tcase_add_test(tcase, a_failed_write_changes_nothing);
