@@ -111,8 +111,8 @@ step "What you saw"
 cat <<END
 The host daemon (guestlink-hostd) listened on a Unix socket, where in earnest it listens on vsock. The
 agent (guestlink-agent) dialled it, as it does from inside a virtual machine. The command line
-(guestlink) asked the daemon, which passed each call to the agent. All went as an ordinary user's
-processes; no network was used.
+(guestlink) asked the daemon, which passed each call to the agent. All went as $(id -un), over Unix
+sockets; no network was used.
 END
 if [ -n "$stay" ]; then
     cat <<END
