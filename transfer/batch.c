@@ -13,12 +13,13 @@
 
 struct gl_batch_entry {
     struct gl_part part; /* a file, or */
-    struct gl_dir *dir;  /* a directory, to be set */
+    struct gl_dir *dir;  /* a directory */
+    bool set;            /* that is to have these: */
     uint32_t mode;
     struct gl_disk_time mtime;
     uint64_t item;
     char *name;
-    char *path;
+    char *path; /* what is told of it: the whole may be long, and the peer says how long */
     bool failed;
 };
 
@@ -61,6 +62,16 @@ static int problem(struct gl_batch *batch, struct gl_batch_entry *e, int uv_err)
     return err;
 }
 
+static struct gl_batch_entry *add(struct gl_batch *batch, uint64_t item, const struct gl_path *path)
+{
+    size_t len;
+    const char *shown = gl_path_report(path, &len);
+    struct gl_batch_entry *e = &batch->entries[batch->count++];
+    *e =
+        (struct gl_batch_entry){.part = GL_PART_NONE, .item = item, .path = gl_strndup(shown, len)};
+    return e;
+}
+
 int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
                       uint64_t bytes, uint64_t item, const struct gl_path *path)
 {
@@ -68,8 +79,9 @@ int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *
     if (batch->files && batch->device != gl_dir_device(part->dir))
         err = gl_batch_commit(batch);
     batch->device = gl_dir_device(part->dir);
-    batch->entries[batch->count++] = (struct gl_batch_entry){
-        .part = *part, .item = item, .name = gl_strdup(name), .path = gl_strdup(path->text)};
+    struct gl_batch_entry *e = add(batch, item, path);
+    e->part = *part;
+    e->name = gl_strdup(name);
     *part = GL_PART_NONE;
     batch->files++;
     batch->bytes += bytes;
@@ -79,15 +91,14 @@ int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *
     return err;
 }
 
-int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, uint32_t mode,
+int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,
                            struct gl_disk_time mtime, uint64_t item, const struct gl_path *path)
 {
-    batch->entries[batch->count++] = (struct gl_batch_entry){.part = GL_PART_NONE,
-                                                             .dir = gl_dir_ref(dir),
-                                                             .mode = mode,
-                                                             .mtime = mtime,
-                                                             .item = item,
-                                                             .path = gl_strdup(path->text)};
+    struct gl_batch_entry *e = add(batch, item, path);
+    e->dir = gl_dir_ref(dir);
+    e->set = set;
+    e->mode = mode;
+    e->mtime = mtime;
     return batch->count == ENTRIES_MAX ? gl_batch_commit(batch) : 0;
 }
 
@@ -123,7 +134,7 @@ static int finish_entry(struct gl_batch *batch, struct gl_batch_entry *e)
     if (e->failed)
         return 0;
     if (e->dir) {
-        int err = gl_dir_set(e->dir, e->mode, e->mtime);
+        int err = e->set ? gl_dir_set(e->dir, e->mode, e->mtime) : 0;
         /* Elsewhere the end of the transfer does it for all. */
         if (!err && !gl_dir_can_sync_all(e->dir))
             err = gl_dir_sync(e->dir);

@@ -35,8 +35,9 @@ void gl_batch_done(struct gl_batch *batch);
  */
 int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
                       uint64_t bytes, uint64_t item, const struct gl_path *path);
-/* Adds a directory that was left; takes a reference of its own. */
-int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, uint32_t mode,
+/* Adds a directory that was left; takes a reference of its own. Not `set`: mode and time stay as
+ * they are. */
+int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,
                            struct gl_disk_time mtime, uint64_t item, const struct gl_path *path);
 /* Syncs, renames, sets, empties. The names themselves are not certain to be on the disk before
  * gl_batch_finish(). */

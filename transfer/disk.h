@@ -69,8 +69,9 @@ uint64_t gl_dir_device(const struct gl_dir *dir);
 uint64_t gl_dir_inode(const struct gl_dir *dir);
 
 int gl_dir_stat(struct gl_dir *dir, const char *name, struct gl_disk_info *ret_info);
-/* With owner-only permissions; gl_dir_set() gives the final ones. UV_EEXIST. */
-int gl_dir_make(struct gl_dir *dir, const char *name);
+/* For now with what `mode` and the umask allow, but never writable by others, and always usable by
+ * its owner; gl_dir_set() gives the final permissions. UV_EEXIST. */
+int gl_dir_make(struct gl_dir *dir, const char *name, uint32_t mode);
 int gl_dir_read_link(struct gl_dir *dir, const char *name, char **ret_target);
 int gl_dir_make_link(struct gl_dir *dir, const char *name, const char *target);
 int gl_dir_set_link_time(struct gl_dir *dir, const char *name, struct gl_disk_time mtime);

@@ -13,6 +13,7 @@
 
 struct level {
     uint64_t item;
+    bool made; /* by us: of what was there before the attributes stay */
     bool has_meta;
     uint32_t mode;
     struct gl_disk_time mtime;
@@ -123,12 +124,14 @@ static int take_meta(struct receiver *r, const Gl__TransferMeta *meta, struct le
 
 /* ------------------------------------------------------------------ directories */
 
-static int open_or_make(struct receiver *r, const char *name, struct gl_dir **ret_dir)
+static int open_or_make(struct receiver *r, const char *name, struct level *level,
+                        struct gl_dir **ret_dir)
 {
     struct gl_dir *top = gl_dirstack_top(&r->stack);
-    int err = gl_dir_make(top, name);
+    int err = gl_dir_make(top, name, level->has_meta ? level->mode : 0777);
     if (err && err != UV_EEXIST)
         return err;
+    level->made = err == 0;
     err = gl_dir_open_at(top, name, ret_dir);
     if (err != UV_EMFILE && err != UV_ENFILE)
         return err;
@@ -171,7 +174,7 @@ static int enter(struct receiver *r, const Gl__TransferEnter *enter)
     }
     struct gl_dir *dir = NULL;
     if (usable) {
-        int open_err = name[0] ? open_or_make(r, name, &dir) : 0;
+        int open_err = name[0] ? open_or_make(r, name, &level, &dir) : 0;
         if (!name[0])
             dir = gl_dir_ref(gl_dirstack_top(&r->stack));
         if (open_err)
@@ -205,8 +208,10 @@ static int leave(struct receiver *r)
         gl_dir_unref(dir);
         return err;
     }
-    if (level.has_meta)
-        err = gl_batch_add_directory(&r->batch, dir, level.mode, level.mtime, level.item, &r->path);
+    bool set = level.made && level.has_meta;
+    if (set || !gl_dir_can_sync_all(dir))
+        err = gl_batch_add_directory(&r->batch, dir, set, level.mode, level.mtime, level.item,
+                                     &r->path);
     /* Another file system was mounted here: what ends the transfer does not sync it. */
     if (!err && gl_dir_device(dir) != gl_dir_device(gl_dirstack_top(&r->stack)))
         err = gl_batch_finish(&r->batch, dir, &r->path);

@@ -27,8 +27,11 @@
  * temporary name in the same directory (path.h).
  *
  * What is kept: content, holes, permission bits, modification time (ns), symbolic links as such.
- * Not kept: owners, hard links, extended attributes; setuid, setgid and a file's sticky bit are
- * dropped, since the owner is not the same. Sockets, pipes and devices in a tree are problems.
+ * Permission bits are the source's, whatever the umask is: who copies trusts the source with them,
+ * as with the content. Not kept: owners, hard links, extended attributes; setuid, setgid and a
+ * file's sticky bit are dropped, since the owner is not the same. A directory that was there before
+ * (the destination itself is one) keeps its permissions, and its time is not set, as with cp(1).
+ * Sockets, pipes and devices in a tree are problems.
  */
 #ifndef GL_TRANSFER_H
 #define GL_TRANSFER_H

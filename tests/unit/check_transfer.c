@@ -349,6 +349,47 @@ START_TEST(directories_are_merged)
 }
 END_TEST
 
+static void assert_mode_and_time(const char *path, unsigned mode, time_t s)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, mode);
+    ck_assert_int_eq(st.st_mtim.tv_sec, s);
+}
+
+/* A copy of what is in a tree into a home directory must not open that to all. */
+START_TEST(directories_that_were_there_stay_as_they_are)
+{
+    put_dir("in");
+    put_dir("in/sub");
+    put_dir("in/new");
+    chmod("in", 0777);
+    chmod("in/sub", 0777);
+    chmod("in/new", 0750);
+    set_time("in/new", 300, 0);
+    put_dir("out");
+    put_dir("out/sub");
+    put_dir("out/new");
+    rmdir("out/new");
+    chmod("out/sub", 0711);
+    chmod("out", 0700);
+    set_time("out/sub", 100, 0);
+    copy_tree("in/.", "out");
+    assert_problems("");
+    assert_mode_and_time("out/sub", 0711, 100);
+    assert_mode_and_time("out/new", 0750, 300);
+    struct stat st;
+    stat("out", &st);
+    ck_assert_uint_eq(st.st_mode & 07777, 0700);
+    /* nothing new this time: not even the time */
+    set_time("out", 200, 0);
+    set_time("out/new", 400, 0);
+    copy_tree("in/.", "out");
+    assert_mode_and_time("out", 0700, 200);
+    assert_mode_and_time("out/new", 0750, 400);
+}
+END_TEST
+
 START_TEST(file_over_directory_and_directory_over_file)
 {
     put_dir("in");
@@ -570,11 +611,11 @@ static Suite *suite(void)
         leftovers_are_not_copied, destination_directory_takes_the_file, destination_is_a_new_name,
         file_cannot_become_a_directory, missing_parent_is_told_once,
         several_sources_need_a_directory, source_that_ends_in_dot_is_its_content,
-        directories_are_merged, file_over_directory_and_directory_over_file,
-        directory_needs_recursive, links_as_sources, links_as_destinations,
-        devices_and_pipes_are_not_replaced, link_replaces_a_file_but_no_directory,
-        standard_input_and_output, standard_input_to_a_file, sparse_file_to_standard_output,
-        named_pipe_as_a_source);
+        directories_are_merged, directories_that_were_there_stay_as_they_are,
+        file_over_directory_and_directory_over_file, directory_needs_recursive, links_as_sources,
+        links_as_destinations, devices_and_pipes_are_not_replaced,
+        link_replaces_a_file_but_no_directory, standard_input_and_output, standard_input_to_a_file,
+        sparse_file_to_standard_output, named_pipe_as_a_source);
 }
 
 GL_UNIT_MAIN(suite)

@@ -4,6 +4,8 @@
  * have a link followed, a digest believed or memory taken; a lying receiver must not confuse the
  * sender. Whatever comes, the transfer ends with a clear text.
  */
+#include <malloc.h>
+
 #include "transferpair.h"
 
 /* Every test has a receiver that writes to box/dst, and something next to it that must stay as it
@@ -551,6 +553,24 @@ START_TEST(one_name_for_two_things)
 }
 END_TEST
 
+/* The destination is the user's home, say: its permissions are no matter of the peer. */
+START_TEST(modes_of_the_destination_itself)
+{
+    listen_usual();
+    chmod("dst", 0700);
+    set_time("dst", 77, 0);
+    say_enter(""); /* with 0755 */
+    say_leave();
+    say_done();
+    finish();
+    ck_assert_int_eq(pair.b.status, GL_STATUS_OK);
+    struct stat st;
+    stat("dst", &st);
+    ck_assert_uint_eq(st.st_mode & 07777, 0700);
+    ck_assert_int_eq(st.st_mtim.tv_sec, 77);
+}
+END_TEST
+
 START_TEST(deeper_than_anything)
 {
     listen_usual();
@@ -564,6 +584,53 @@ START_TEST(deeper_than_anything)
     assert_fine();
     ck_assert_uint_eq(pair.b.counts.problems, 1);
     assert_content("dst/f", "fine");
+    ck_assert_int_eq(system("rm -rf dst"), 0);
+}
+END_TEST
+
+/* Bytes that are allocated now. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+static size_t allocated(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* Files that wait to be synced, each with a path of 100 KB. */
+START_TEST(long_paths_cost_little)
+{
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    listen_usual();
+    for (int i = 0; i < 400; i++)
+        say_enter(name);
+    struct gl_transfer_progress progress = {.files = 0};
+    say_file("first", 1);
+    say_data("x", 1);
+    say_end("x", 1);
+    while (progress.files < 1) {
+        copy_turn(&pair);
+        gl_transfer_progress(pair.b.transfer, &progress);
+    }
+    size_t before = allocated();
+    for (int i = 0; i < 200; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        say_text_file(number, "x");
+    }
+    while (progress.files < 201) {
+        copy_turn(&pair);
+        gl_transfer_progress(pair.b.transfer, &progress);
+    }
+    ck_assert_uint_lt(allocated() - before, 4 * MIB);
+    for (int i = 0; i < 400; i++)
+        say_leave();
+    say_done();
+    assert_fine();
+    ck_assert_uint_eq(pair.b.counts.files, 201);
     ck_assert_int_eq(system("rm -rf dst"), 0);
 }
 END_TEST
@@ -787,10 +854,11 @@ static Suite *suite(void)
         things_inside_a_file, ends_too_early, more_or_less_than_the_size, end_with_another_size,
         enormous_holes_cost_nothing, a_digest_that_differs, whole_files_that_are_not,
         times_that_cannot_be, names_of_parts, only_what_was_asked_for,
-        what_was_asked_for_may_be_missing, one_name_for_two_things, deeper_than_anything,
-        items_of_no_kind, data_on_another_channel, links_to_nothing, streams_take_one_file_only,
-        a_stream_with_a_wrong_digest_fails, continues_where_nothing_is, digests_that_cannot_be,
-        answers_to_what_was_not_asked, wrong_digests_only_cost_a_whole_copy, a_flood_of_problems);
+        what_was_asked_for_may_be_missing, one_name_for_two_things, modes_of_the_destination_itself,
+        deeper_than_anything, long_paths_cost_little, items_of_no_kind, data_on_another_channel,
+        links_to_nothing, streams_take_one_file_only, a_stream_with_a_wrong_digest_fails,
+        continues_where_nothing_is, digests_that_cannot_be, answers_to_what_was_not_asked,
+        wrong_digests_only_cost_a_whole_copy, a_flood_of_problems);
 }
 
 GL_UNIT_MAIN(suite)

@@ -54,6 +54,45 @@ START_TEST(sender_stops_what_the_receiver_cannot_take)
 }
 END_TEST
 
+/*
+ * More problems than any queue holds, of the receiver and then of the sender: neither may wait
+ * until the other takes its own.
+ */
+START_TEST(floods_of_problems_both_ways)
+{
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    static const char *const roots[] = {"out", "out/in", "in"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(roots); i++)
+        put_dir(roots[i]);
+    for (size_t i = 1; i < GL_ARRAY_SIZE(roots); i++) {
+        ck_assert_int_eq(chdir(roots[i]), 0);
+        for (int depth = 0; depth < 14; depth++) {
+            put_dir(name);
+            ck_assert_int_eq(chdir(name), 0);
+        }
+        for (int file = 0; file < 3000; file++) {
+            char path[16];
+            snprintf(path, sizeof path, "%d", file);
+            if (i == 1)
+                put_dir(path);
+            else
+                put_text(path, "x");
+        }
+        for (int fifo = 0; i == 2 && fifo < 1500; fifo++) {
+            char path[16];
+            snprintf(path, sizeof path, "fifo%d", fifo);
+            ck_assert_int_eq(mkfifo(path, 0644), 0);
+        }
+        ck_assert_int_eq(chdir(box), 0);
+    }
+    copy_tree("in", "out");
+    ck_assert_uint_eq(pair.a.counts.problems, 4500);
+    ck_assert_int_eq(system("rm -rf in out"), 0);
+}
+END_TEST
+
 static enum gl_status deny_secret(void *ctx, const char *path, const char **ret_text)
 {
     (*(int *)ctx)++;
@@ -361,12 +400,12 @@ END_TEST
 static Suite *suite(void)
 {
     return BOX_SUITE("transfer trouble", missing_source, unreadable_and_unwritable,
-                     sender_stops_what_the_receiver_cannot_take, owner_is_asked_for_each_path,
-                     totals_are_told_first, interrupted_copy_goes_on, resume_checks_what_is_there,
-                     resume_of_another_file_begins_anew, resume_skips_what_is_complete,
-                     resume_with_holes, small_interrupted_files_leave_nothing,
-                     resume_distrusts_strange_leftovers, two_copies_to_one_target,
-                     source_that_changes, source_that_shrinks);
+                     sender_stops_what_the_receiver_cannot_take, floods_of_problems_both_ways,
+                     owner_is_asked_for_each_path, totals_are_told_first, interrupted_copy_goes_on,
+                     resume_checks_what_is_there, resume_of_another_file_begins_anew,
+                     resume_skips_what_is_complete, resume_with_holes,
+                     small_interrupted_files_leave_nothing, resume_distrusts_strange_leftovers,
+                     two_copies_to_one_target, source_that_changes, source_that_shrinks);
 }
 
 GL_UNIT_MAIN(suite)

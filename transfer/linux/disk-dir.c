@@ -198,9 +198,9 @@ int gl_dir_stat(struct gl_dir *dir, const char *name, struct gl_disk_info *ret_i
     return 0;
 }
 
-int gl_dir_make(struct gl_dir *dir, const char *name)
+int gl_dir_make(struct gl_dir *dir, const char *name, uint32_t mode)
 {
-    return mkdirat(dir->fd, name, 0700) < 0 ? -errno : 0;
+    return mkdirat(dir->fd, name, (mode & 0755) | 0700) < 0 ? -errno : 0;
 }
 
 int gl_dir_read_link(struct gl_dir *dir, const char *name, char **ret_target)
