@@ -16,7 +16,7 @@ struct record {
     struct gl_list link;
     const struct gl_call *call;
     uint64_t begun;
-    char *program, *user, *denied;
+    char *program, *user, *denied, *env;
     char *paths[PATHS_KEPT];
     size_t n_paths;
     bool asked;
@@ -87,6 +87,7 @@ static void record_free(struct gl_audit *audit, struct record *record)
         gl_free(record->paths[i]);
     gl_free(record->program);
     gl_free(record->user);
+    gl_free(record->env);
     gl_free(record->denied);
     gl_free(record);
 }
@@ -143,6 +144,8 @@ void gl_audit_detail(struct gl_audit *audit, const struct gl_call *call,
     record->asked = true;
     keep(&record->program, detail->program);
     keep(&record->user, detail->user);
+    if (denied)
+        keep(&record->env, detail->env);
     keep(&record->denied, denied);
     if (!detail->path)
         return;
@@ -170,6 +173,8 @@ void gl_audit_end(struct gl_audit *audit, const struct gl_call *call, enum gl_st
         add(&line, " paths=%zu", record->n_paths);
     if (record->user)
         add_quoted(&line, "user", record->user);
+    if (record->env)
+        add_quoted(&line, "env", record->env);
     add(&line, " status=%s", gl_status_name(status));
     if (record->denied)
         add_quoted(&line, "rule", record->denied);

@@ -5,8 +5,8 @@
  *     call exec.start caller="alice" uid=1000 program="/usr/bin/uptime" user="root" status=OK ms=12
  *     call file.send caller="bob" uid=1001 path="/etc/shadow" status=PERMISSION_DENIED rule="..."
  *
- * Arguments, environment and content are never in it. link.ping is logged on level debug only,
- * since it is what a host asks all the time.
+ * Arguments, environment and content are never in it, only the name of a variable that was denied.
+ * link.ping is logged on level debug only, since it is what a host asks all the time.
  */
 #ifndef GL_AGENT_AUDIT_H
 #define GL_AGENT_AUDIT_H

@@ -145,10 +145,15 @@ static int rule_line(const char *text, size_t len, const char *kind, unsigned n)
 
 /* Built once: libConfuse copies tables of options but wants them writable. */
 static cfg_opt_t rule_opts[] = {
-    CFG_STR_LIST("service", NULL, CFGF_NODEFAULT), CFG_STR_LIST("method", NULL, CFGF_NODEFAULT),
-    CFG_STR_LIST("group", NULL, CFGF_NODEFAULT),   CFG_STR_LIST("caller", NULL, CFGF_NODEFAULT),
-    CFG_STR_LIST("program", NULL, CFGF_NODEFAULT), CFG_STR_LIST("path", NULL, CFGF_NODEFAULT),
-    CFG_STR_LIST("user", NULL, CFGF_NODEFAULT),    CFG_END(),
+    CFG_STR_LIST("service", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("method", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("group", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("caller", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("program", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("path", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("user", NULL, CFGF_NODEFAULT),
+    CFG_STR_LIST("env", NULL, CFGF_NODEFAULT),
+    CFG_END(),
 };
 
 static int check_default(cfg_t *cfg, cfg_opt_t *opt)

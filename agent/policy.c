@@ -8,7 +8,7 @@
 #include "mem.h"
 
 /* A condition is on one field of the question. */
-enum field { SERVICE, METHOD, GROUP, CALLER, PROGRAM, PATH, USER, FIELDS };
+enum field { SERVICE, METHOD, GROUP, CALLER, PROGRAM, PATH, USER, ENV, FIELDS };
 
 static const struct {
     const char *name;
@@ -22,6 +22,7 @@ static const struct {
     [PROGRAM] = {"program", offsetof(struct gl_policy_question, program), true},
     [PATH] = {"path", offsetof(struct gl_policy_question, path), true},
     [USER] = {"user", offsetof(struct gl_policy_question, user), true},
+    [ENV] = {"env", offsetof(struct gl_policy_question, env), true},
 };
 
 struct patterns {
@@ -106,11 +107,28 @@ static bool any_matches(const struct patterns *when, const char *value)
     return false;
 }
 
-static enum verdict rule_applies(const struct gl_policy_rule *rule,
-                                 const struct gl_policy_question *question, bool open)
+/* The condition on variables, which may be there without having been written down. */
+static enum verdict env_applies(const struct gl_policy_rule *rule,
+                                const struct gl_policy_question *question, bool open, bool guarded)
 {
-    enum verdict verdict = YES;
-    for (size_t f = 0; f < FIELDS; f++) {
+    const struct patterns *when = &rule->when[ENV];
+    if (question->env && when->count)
+        return any_matches(when, question->env) ? YES : NO;
+    if (question->env)
+        return !rule->deny && (guarded || rule->when[PROGRAM].count) ? NO : YES;
+    if (!when->count || (!rule->deny && question->program))
+        return YES;
+    return open ? MAYBE : NO;
+}
+
+/* guarded: a variable must be allowed by a condition on env. */
+static enum verdict rule_applies(const struct gl_policy_rule *rule,
+                                 const struct gl_policy_question *question, bool open, bool guarded)
+{
+    enum verdict verdict = env_applies(rule, question, open, guarded);
+    if (verdict == NO)
+        return NO;
+    for (size_t f = 0; f < ENV; f++) {
         if (rule->when[f].count == 0)
             continue;
         const char *value;
@@ -123,17 +141,32 @@ static enum verdict rule_applies(const struct gl_policy_rule *rule,
     return verdict;
 }
 
+/* Is there a deny rule on programs that could apply, if the program were another one? */
+static bool guards_programs(const struct gl_policy *policy,
+                            const struct gl_policy_question *question)
+{
+    struct gl_policy_question any = *question;
+    any.program = any.env = NULL;
+    GL_LIST_FOREACH (node, &policy->rules) {
+        const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
+        if (rule->deny && rule->when[PROGRAM].count && !rule->when[ENV].count &&
+            rule_applies(rule, &any, true, false) != NO)
+            return true;
+    }
+    return false;
+}
+
 /* The first rule of a kind that applies for certain, or NULL; *ret_maybe: one might apply. */
 static const struct gl_policy_rule *find_rule(const struct gl_policy *policy, bool deny,
                                               const struct gl_policy_question *question, bool open,
-                                              bool *ret_maybe)
+                                              bool guarded, bool *ret_maybe)
 {
     *ret_maybe = false;
     GL_LIST_FOREACH (node, &policy->rules) {
         const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
         if (rule->deny != deny)
             continue;
-        enum verdict verdict = rule_applies(rule, question, open);
+        enum verdict verdict = rule_applies(rule, question, open, guarded);
         if (verdict == YES)
             return rule;
         if (verdict == MAYBE)
@@ -147,13 +180,19 @@ enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
                                     const char **ret_text)
 {
     bool maybe_denied, maybe_allowed;
-    const struct gl_policy_rule *denied = find_rule(policy, true, question, open, &maybe_denied);
-    const struct gl_policy_rule *allowed = find_rule(policy, false, question, open, &maybe_allowed);
-    if (!denied && (allowed || policy->allow))
+    bool guarded = question->env && guards_programs(policy, question);
+    const struct gl_policy_rule *denied =
+        find_rule(policy, true, question, open, guarded, &maybe_denied);
+    const struct gl_policy_rule *allowed =
+        find_rule(policy, false, question, open, guarded, &maybe_allowed);
+    if (!denied && (allowed || (policy->allow && !guarded)))
         return maybe_denied ? GL_POLICY_MORE : GL_POLICY_ALLOW;
     if (!denied && maybe_allowed)
         return GL_POLICY_MORE;
     if (ret_text)
-        *ret_text = denied ? denied->text : policy->text;
+        *ret_text = denied ? denied->text
+                    : policy->allow
+                        ? "the guest's policy denies programs, and no rule's env allows it"
+                        : policy->text;
     return GL_POLICY_DENY;
 }

@@ -15,6 +15,12 @@
  * applies is the one that is named.
  *
  * Patterns are those of glob.h.
+ *
+ * Environment variables that the host sets are asked about one by one, after the program. With most
+ * of them it can make a program do anything (LD_PRELOAD, BASH_ENV, PATH), and a rule about programs
+ * would be void. So a rule that allows by program allows no variable unless its condition on env
+ * does; and where a deny rule on programs could apply, only a rule with such a condition allows
+ * one. A call that sets none meets the condition on env of an allow rule, not of a deny rule.
  */
 #ifndef GL_AGENT_POLICY_H
 #define GL_AGENT_POLICY_H
@@ -31,12 +37,13 @@ struct gl_policy_question {
     const char *program; /* absolute path of what is to be run, symbolic links resolved */
     const char *path; /* of the file, directory or socket that is read, written or connected to */
     const char *user; /* account in the guest that it is done as */
+    const char *env;  /* name of a variable that the host sets for the program */
 };
 
 enum gl_policy_answer {
     GL_POLICY_ALLOW,
     GL_POLICY_DENY,
-    GL_POLICY_MORE, /* only with `open`: the answer depends on program, path or user */
+    GL_POLICY_MORE, /* only with `open`: the answer depends on program, path, user or env */
 };
 
 struct gl_policy;
@@ -52,12 +59,19 @@ struct gl_policy_rule *gl_policy_add(struct gl_policy *policy, bool deny, const 
 bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const char *pattern);
 
 /*
- * Answers. open: the fields program, path and user that are NULL are not known yet (the gate asks
- * before the handler does), rather than absent. *ret_text (may be NULL) is set with DENY: one line
- * that names the rule with file and line; valid until the policy is freed.
+ * Answers. open: the fields program, path, user and env that are NULL are not known yet (the gate
+ * asks before the handler does), rather than absent. *ret_text (may be NULL) is set with DENY: one
+ * line that names the rule with file and line; valid until the policy is freed.
  */
 enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
                                     const struct gl_policy_question *question, bool open,
                                     const char **ret_text);
+
+/*
+ * Whether a variable, "NAME=value", is only about language, time zone and terminal, so that nobody
+ * need be asked: LANG, LANGUAGE, LC_*, TZ, TERM, COLORTERM, NO_COLOR, COLUMNS and LINES, with a
+ * value that holds no % and leads to no file (with / or : first, or .. in it).
+ */
+bool gl_policy_env_harmless(const char *pair);
 
 #endif

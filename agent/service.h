@@ -29,8 +29,8 @@ uv_loop_t *gl_agent_loop(const struct gl_agent *agent);
 const struct gl_settings *gl_agent_settings(const struct gl_agent *agent);
 
 /*
- * May the call do this? The handler fills in what it knows of program, path and user (settings of
- * policy.h), the rest is filled in here. May be called several times (each path of a copy). What
+ * May the call do this? The handler fills in what it knows of program, path, user and env (settings
+ * of policy.h), the rest is filled in here. May be called several times (each path of a copy). What
  * was asked about appears in the audit record. GL_STATUS_OK, or GL_STATUS_DENIED with *ret_text,
  * which names the rule and is valid for the moment:
  *

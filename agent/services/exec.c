@@ -23,12 +23,21 @@ struct job {
     struct gl_exec_process *process;
     uv_timer_t timeout;
     bool timed_out, stalled;
+    char **env;                   /* that the caller sets: to be judged */
+    char *refusal;                /* the text of it */
     struct gl_exec_result result; /* its text is copied */
 };
 
 static unsigned jobs;
 
 /* ------------------------------------------------------------------ the end */
+
+static void free_strings(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        gl_free(list[i]);
+    gl_free(list);
+}
 
 static void send_result(struct job *job)
 {
@@ -53,6 +62,8 @@ static void on_timer_closed(uv_handle_t *handle)
     send_result(job);
     gl_free((char *)(uintptr_t)job->result.text);
     gl_free((char *)(uintptr_t)job->result.signal_name);
+    free_strings(job->env);
+    gl_free(job->refusal);
     gl_free(job);
 }
 
@@ -68,12 +79,33 @@ static void on_end(void *ctx, const struct gl_exec_result *result)
 
 /* ------------------------------------------------------------------ what the program does */
 
+/* The policy's word on a variable: a program that is allowed must not become another one. */
+static enum gl_status judge_variable(struct job *job, const struct gl_policy_question *program,
+                                     const char *pair, const char **ret_text)
+{
+    if (gl_policy_env_harmless(pair))
+        return GL_STATUS_OK;
+    char *name = gl_strdup(pair);
+    name[strcspn(name, "=")] = '\0';
+    struct gl_policy_question question = *program;
+    question.env = name;
+    const char *why;
+    enum gl_status status = gl_agent_permit(job->call, &question, &why);
+    if (status != GL_STATUS_OK)
+        *ret_text = job->refusal = gl_asprintf("environment variable %s: %s", name, why);
+    gl_free(name);
+    return status;
+}
+
 static enum gl_status on_resolved(void *ctx, const struct gl_exec_target *target,
                                   const char **ret_text)
 {
     struct job *job = ctx;
     struct gl_policy_question question = {.program = target->program, .user = target->user};
-    return gl_agent_permit(job->call, &question, ret_text);
+    enum gl_status status = gl_agent_permit(job->call, &question, ret_text);
+    for (size_t i = 0; status == GL_STATUS_OK && job->env[i]; i++)
+        status = judge_variable(job, &question, job->env[i], ret_text);
+    return status;
 }
 
 static void on_started(void *ctx, uint64_t pid)
@@ -190,13 +222,6 @@ static const struct gl_call_events call_events = {
 
 /* ------------------------------------------------------------------ the start */
 
-static void free_strings(char **list)
-{
-    for (size_t i = 0; list && list[i]; i++)
-        gl_free(list[i]);
-    gl_free(list);
-}
-
 /* NULL if one holds a NUL byte. */
 static char **copy_strings(const ProtobufCBinaryData *items, size_t count)
 {
@@ -231,6 +256,15 @@ static const char *check(const Gl__ExecStart *start)
     return NULL;
 }
 
+/* Any other one is no terminal's name. */
+static bool term_is_harmless(const char *term)
+{
+    char *pair = gl_asprintf("TERM=%s", term);
+    bool harmless = *term && gl_policy_env_harmless(pair);
+    gl_free(pair);
+    return harmless;
+}
+
 static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *start,
                          const char **ret_why)
 {
@@ -250,11 +284,15 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .terminal = start->terminal,
         .columns = start->columns,
         .rows = start->rows,
-        .term = *start->term ? start->term : NULL,
+        .term = term_is_harmless(start->term) ? start->term : NULL,
         .stdin_open = start->stdin_open,
     };
     err = gl_exec_process_start(loop, &spec, &process_events, job, &job->process);
     *ret_why = err ? uv_strerror(err) : NULL;
+    if (!err) {
+        job->env = env;
+        env = NULL;
+    }
 out:
     free_strings(argv);
     free_strings(env);

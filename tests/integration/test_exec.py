@@ -557,6 +557,27 @@ def test_the_policy_judges_program_and_user(make_world):
     assert "/usr/bin/id" in world.agent.log()
 
 
+def test_a_program_that_is_allowed_stays_that_program(make_world):
+    """With LD_PRELOAD and the like the host would run what it wants under an allowed name."""
+    world = make_world(agent_conf="""policy {
+        default = "deny"
+        allow "look" { group = "inspect" }
+        allow "env" { service = "exec"  program = "/usr/bin/env"  env = {"DEPLOY_*"} }
+        allow "date" { service = "exec"  program = "/usr/bin/date" }
+    }
+    """).start()
+    result = world.gl("exec", "-e", "DEPLOY_TO=x", "-e", "LC_ALL=C", G, "--", "env")
+    assert result.returncode == 0
+    assert {"DEPLOY_TO=x", "LC_ALL=C"} <= set(result.out.splitlines())
+    for program, pair in (("env", "LD_PRELOAD=/tmp/x.so"), ("env", "BASH_FUNC_x%%=() { id; }"),
+                          ("env", "PATH=/usr/bin"), ("env", "LANG=/tmp/x"), ("date", "DEPLOY_TO=x")):
+        result = world.gl("exec", "-e", "DEPLOY_A=1" if program == "env" else "TZ=UTC", "-e", pair,
+                          G, "--", program)
+        assert (result.returncode, result.stdout) == (125, b"")
+        assert pair.split("=")[0] in result.err and result.err.count("\n") == 1
+    assert "LD_PRELOAD" in world.agent.log() and "x.so" not in world.agent.log()
+
+
 def test_the_agent_reports_no_leftover_descriptors(shared):
     """Each job gives back what it took."""
     folder = f"/proc/{shared.agent.pid}/fd"

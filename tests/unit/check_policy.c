@@ -70,10 +70,10 @@ START_TEST(every_field_counts)
         struct gl_policy *policy = gl_policy_new(true, NULL);
         rule(policy, true, names[i], names[i], names[i]);
         struct gl_policy_question question = {"service", "method", "group", "caller",
-                                              "program", "path",   "user"};
+                                              "program", "path",   "user",  NULL};
         ck_assert_int_eq(gl_policy_ask(policy, &question, false, &text), GL_POLICY_DENY);
         ck_assert_str_eq(text, names[i]);
-        question = (struct gl_policy_question){"x", "x", "x", "x", "x", "x", "x"};
+        question = (struct gl_policy_question){"x", "x", "x", "x", "x", "x", "x", NULL};
         ck_assert_int_eq(gl_policy_ask(policy, &question, false, &text), GL_POLICY_ALLOW);
         gl_policy_free(policy);
     }
@@ -104,10 +104,113 @@ START_TEST(open_questions)
 }
 END_TEST
 
+/* Variables are asked about one by one; a rule about programs is not to be void by them. */
+START_TEST(variables)
+{
+    struct gl_policy *policy = gl_policy_new(false, "default");
+    rule(policy, false, "", "program", "/bin/date");
+    struct gl_policy_rule *made = rule(policy, false, "", "program", "/opt/deploy");
+    ck_assert(gl_policy_rule_add(made, "env", "DEPLOY_*"));
+    rule(policy, false, "", "user", "nobody");
+    ck_assert_int_eq(ASK(policy, .program = "/bin/date", .user = "root"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/date", .user = "root", .env = "LD_PRELOAD"),
+                     GL_POLICY_DENY);
+    ck_assert_str_eq(text, "default");
+    ck_assert_int_eq(ASK(policy, .program = "/bin/date", .user = "root", .env = "DEPLOY_X"),
+                     GL_POLICY_DENY);
+    ck_assert_int_eq(ASK(policy, .program = "/opt/deploy"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/opt/deploy", .env = "DEPLOY_X"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/opt/deploy", .env = "BASH_ENV"), GL_POLICY_DENY);
+    /* Who may run anything may set anything. */
+    ck_assert_int_eq(ASK(policy, .program = "/bin/sh", .user = "nobody", .env = "BASH_ENV"),
+                     GL_POLICY_ALLOW);
+    gl_policy_free(policy);
+}
+END_TEST
+
+#define AS_ROOT .service = "exec", .user = "root"
+
+START_TEST(variables_beside_denied_programs)
+{
+    struct gl_policy *policy = gl_policy_new(true, NULL);
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/ls", .env = "X"), GL_POLICY_ALLOW);
+    struct gl_policy_rule *made = rule(policy, true, "no shells", "program", "/bin/*sh");
+    ck_assert(gl_policy_rule_add(made, "user", "root"));
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/ls"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/ls", .env = "X"), GL_POLICY_DENY);
+    ck_assert_ptr_nonnull(strstr(text, "env"));
+    /* The rule is about another user. */
+    ck_assert_int_eq(
+        ASK(policy, .service = "exec", .user = "nobody", .program = "/bin/ls", .env = "X"),
+        GL_POLICY_ALLOW);
+    rule(policy, false, "", "service", "exec");
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/ls", .env = "X"), GL_POLICY_DENY);
+    rule(policy, false, "", "env", "X");
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/ls", .env = "X"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, AS_ROOT, .program = "/bin/sh", .env = "X"), GL_POLICY_DENY);
+    ck_assert_str_eq(text, "no shells");
+    gl_policy_free(policy);
+}
+END_TEST
+
+START_TEST(conditions_on_variables_alone)
+{
+    struct gl_policy *policy = gl_policy_new(true, NULL);
+    rule(policy, true, "no LD", "env", "LD_*");
+    ck_assert_int_eq(ASK_OPEN(policy, .service = "exec"), GL_POLICY_MORE);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/ls"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/ls", .env = "X"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/ls", .env = "LD_AUDIT"), GL_POLICY_DENY);
+    ck_assert_str_eq(text, "no LD");
+    gl_policy_free(policy);
+
+    /* It allows programs, nothing else. */
+    policy = gl_policy_new(false, "default");
+    rule(policy, false, "", "env", "X");
+    ck_assert_int_eq(ASK_OPEN(policy, .service = "exec"), GL_POLICY_MORE);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/ls"), GL_POLICY_ALLOW);
+    ck_assert_int_eq(ASK(policy, .program = "/bin/ls", .env = "Y"), GL_POLICY_DENY);
+    ck_assert_int_eq(ASK(policy, .service = "file", .path = "/etc/shadow"), GL_POLICY_DENY);
+    gl_policy_free(policy);
+}
+END_TEST
+
+START_TEST(harmless_variables)
+{
+    static const char *const yes[] = {
+        "LANG=de_DE.UTF-8", "LC_ALL=C",   "LC_TIME=",   "TERM=xterm-256color",
+        "TZ=Europe/Berlin", "NO_COLOR=1", "COLUMNS=80", "LINES=24"};
+    static const char *const no[] = {"LD_PRELOAD=x",
+                                     "BASH_FUNC_x%%=() { id; }",
+                                     "BASH_ENV=x",
+                                     "PATH=/tmp",
+                                     "LANGX=C",
+                                     "lang=C",
+                                     "LANG",
+                                     "LANG=/tmp/x",
+                                     "LC_ALL=../x",
+                                     "LC_MESSAGES=%s",
+                                     "TZ=:/etc/shadow",
+                                     "TZ=/etc/shadow",
+                                     "TERM=/tmp/x",
+                                     "=x",
+                                     "",
+                                     "NLSPATH=x",
+                                     "LOCPATH=/tmp",
+                                     "TERMINFO=/tmp"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        ck_assert_msg(gl_policy_env_harmless(yes[i]), "%s", yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        ck_assert_msg(!gl_policy_env_harmless(no[i]), "%s", no[i]);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("policy", default_decides, deny_wins_and_first_is_named,
-                         conditions_are_joined, every_field_counts, open_questions);
+                         conditions_are_joined, every_field_counts, open_questions, variables,
+                         variables_beside_denied_programs, conditions_on_variables_alone,
+                         harmless_variables);
 }
 
 GL_UNIT_MAIN(suite)
