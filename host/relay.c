@@ -21,55 +21,46 @@ struct gl_relay {
  * been handed to a transport, and only then is it granted again. A target that takes nothing more
  * (it has ended, or its direction has) swallows: the source must not stall for it.
  */
-static void pass_message(struct gl_stream *from, struct gl_stream *to, struct gl_slice message,
-                         size_t charge)
+static struct gl_stream *other(const struct gl_relay *relay, const struct gl_stream *stream)
 {
+    return stream == relay->client ? relay->guest : relay->client;
+}
+
+static void on_message(void *ctx, struct gl_stream *from, struct gl_slice message, size_t charge)
+{
+    struct gl_stream *to = other(ctx, from);
     if (!to)
         gl_slice_unref(&message);
     if (!to || gl_stream_send_message(to, message, charge) < 0)
         gl_stream_consume(from, charge);
 }
 
-static void pass_data(struct gl_stream *from, struct gl_stream *to, uint8_t channel,
-                      struct gl_slice data, size_t charge)
+static void on_data(void *ctx, struct gl_stream *from, uint8_t channel, struct gl_slice data,
+                    size_t charge)
 {
+    struct gl_stream *to = other(ctx, from);
     if (!to)
         gl_slice_unref(&data);
     if (!to || gl_stream_send_data(to, channel, data, charge) < 0)
         gl_stream_consume(from, charge);
 }
 
-/* ------------------------------------------------------------------ from the client */
-
-static void on_client_message(void *ctx, struct gl_stream *stream, struct gl_slice message,
-                              size_t charge)
+static void on_eof(void *ctx, struct gl_stream *from)
 {
-    struct gl_relay *relay = ctx;
-    pass_message(stream, relay->guest, message, charge);
+    struct gl_stream *to = other(ctx, from);
+    if (to)
+        gl_stream_send_eof(to);
 }
 
-static void on_client_data(void *ctx, struct gl_stream *stream, uint8_t channel,
-                           struct gl_slice data, size_t charge)
+/* What came from the other stream was sent on. */
+static void on_sent(void *ctx, struct gl_stream *stream, size_t credit)
 {
-    struct gl_relay *relay = ctx;
-    pass_data(stream, relay->guest, channel, data, charge);
+    struct gl_stream *source = other(ctx, stream);
+    if (source)
+        gl_stream_consume(source, credit);
 }
 
-static void on_client_eof(void *ctx, struct gl_stream *stream)
-{
-    struct gl_relay *relay = ctx;
-    (void)stream;
-    if (relay->guest)
-        gl_stream_send_eof(relay->guest);
-}
-
-static void on_client_sent(void *ctx, struct gl_stream *stream, size_t credit)
-{
-    struct gl_relay *relay = ctx;
-    (void)stream;
-    if (relay->guest)
-        gl_stream_consume(relay->guest, credit);
-}
+/* ------------------------------------------------------------------ the end */
 
 /* Either the status was handed on (the guest's half has ended before), or the client went away. */
 static void on_client_end(void *ctx, struct gl_stream *stream, enum gl_status status,
@@ -86,42 +77,12 @@ static void on_client_end(void *ctx, struct gl_stream *stream, enum gl_status st
 }
 
 static const struct gl_stream_events client_events = {
-    .on_message = on_client_message,
-    .on_data = on_client_data,
-    .on_eof = on_client_eof,
-    .on_sent = on_client_sent,
+    .on_message = on_message,
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_sent = on_sent,
     .on_end = on_client_end,
 };
-
-/* ------------------------------------------------------------------ from the guest */
-
-static void on_guest_message(void *ctx, struct gl_stream *stream, struct gl_slice message,
-                             size_t charge)
-{
-    struct gl_relay *relay = ctx;
-    pass_message(stream, relay->client, message, charge);
-}
-
-static void on_guest_data(void *ctx, struct gl_stream *stream, uint8_t channel,
-                          struct gl_slice data, size_t charge)
-{
-    struct gl_relay *relay = ctx;
-    pass_data(stream, relay->client, channel, data, charge);
-}
-
-static void on_guest_eof(void *ctx, struct gl_stream *stream)
-{
-    struct gl_relay *relay = ctx;
-    (void)stream;
-    gl_stream_send_eof(relay->client);
-}
-
-static void on_guest_sent(void *ctx, struct gl_stream *stream, size_t credit)
-{
-    struct gl_relay *relay = ctx;
-    (void)stream;
-    gl_stream_consume(relay->client, credit);
-}
 
 /* A session's end is told in our words, since the peer had none; what the guest said itself is
  * passed on as it is. */
@@ -144,10 +105,10 @@ static void on_guest_end(void *ctx, struct gl_stream *stream, enum gl_status sta
 }
 
 static const struct gl_stream_events guest_events = {
-    .on_message = on_guest_message,
-    .on_data = on_guest_data,
-    .on_eof = on_guest_eof,
-    .on_sent = on_guest_sent,
+    .on_message = on_message,
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_sent = on_sent,
     .on_end = on_guest_end,
 };
 
