@@ -4,6 +4,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "secret-file.h"
+
 /* uv_fs_* without a loop and a callback are plain blocking calls, and the same on both systems. */
 
 static int file_open(const char *path, int flags)
@@ -18,29 +20,6 @@ static void file_close(int fd)
 {
     uv_fs_t req;
     uv_fs_close(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-}
-
-static int file_sync(int fd)
-{
-    uv_fs_t req;
-    int err = uv_fs_fsync(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-    return err;
-}
-
-static int file_rename(const char *from, const char *to)
-{
-    uv_fs_t req;
-    int err = uv_fs_rename(NULL, &req, from, to, NULL);
-    uv_fs_req_cleanup(&req);
-    return err;
-}
-
-static void file_unlink(const char *path)
-{
-    uv_fs_t req;
-    uv_fs_unlink(NULL, &req, path, NULL);
     uv_fs_req_cleanup(&req);
 }
 
@@ -70,36 +49,6 @@ static ssize_t file_read(int fd, char *data, size_t len)
         done += (size_t)n;
     }
     return (ssize_t)done;
-}
-
-static int file_write(int fd, char *data, size_t len)
-{
-    while (len) {
-        uv_fs_t req;
-        uv_buf_t buf = uv_buf_init(data, (unsigned)len);
-        int n = uv_fs_write(NULL, &req, fd, &buf, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (n < 0)
-            return n;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-/* After a rename only the directory's sync makes it last. Windows has no such thing: best effort.
- */
-static void sync_directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *directory =
-        slash ? gl_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : gl_strdup(".");
-    int fd = file_open(directory, UV_FS_O_RDONLY | UV_FS_O_DIRECTORY);
-    if (fd >= 0) {
-        file_sync(fd);
-        file_close(fd);
-    }
-    gl_free(directory);
 }
 
 static int read_whole(const char *path, char **ret_text, size_t *ret_len, struct gl_why *why)
@@ -158,30 +107,12 @@ int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct 
 
 int gl_store_save(const char *path, const json_t *doc, struct gl_why *why)
 {
-    char *temporary = gl_asprintf("%s.new", path);
     char *text = json_dumps(doc, JSON_INDENT(2));
-    int err, fd = -1;
-    if (!text) {
-        err = gl_why(why, UV_EINVAL, "%s: its content cannot be written as JSON", path);
-        goto out;
-    }
-    fd = file_open(temporary, UV_FS_O_WRONLY | UV_FS_O_CREAT | UV_FS_O_TRUNC);
-    err = fd < 0 ? fd : file_write(fd, text, strlen(text));
-    if (err == 0)
-        err = file_sync(fd);
-    if (fd >= 0)
-        file_close(fd);
-    if (err == 0)
-        err = file_rename(temporary, path);
-    if (err < 0) {
-        gl_why(why, err, "cannot write %s: %s", path, uv_strerror(err));
-        if (fd >= 0)
-            file_unlink(temporary);
-        goto out;
-    }
-    sync_directory_of(path);
-out:
+    if (!text)
+        return gl_why(why, UV_EINVAL, "%s: its content cannot be written as JSON", path);
+    int err = gl_secret_file_write(path, (const uint8_t *)text, strlen(text));
     free(text);
-    gl_free(temporary);
+    if (err < 0)
+        gl_why(why, err, "cannot write %s: %s", path, uv_strerror(err));
     return err;
 }

@@ -20,7 +20,10 @@
  */
 int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct gl_why *why);
 
-/* Writes doc to path, mode 0600. Negative: the old content is still there, whole. */
+/*
+ * Writes doc to path, for this account alone. Negative: the old content is still there, whole;
+ * or, if the directory could not be synced, the new one is, but may not last.
+ */
 int gl_store_save(const char *path, const json_t *doc, struct gl_why *why);
 
 #endif

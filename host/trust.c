@@ -192,21 +192,31 @@ static struct gl_trust_entry *oldest_fleeting(const struct gl_trust *trust, cons
     return oldest;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct gl_trust_entry *const *left = a, *const *right = b;
+    return strcmp((*left)->place, (*right)->place);
+}
+
 /* The place with the most first-use keys, of those where one can be dropped. */
 static const char *fullest_place(const struct gl_trust *trust)
 {
+    struct gl_trust_entry **sorted = GL_NEW0_ARRAY(struct gl_trust_entry *, trust->count);
     const char *fullest = NULL;
-    unsigned most = 0;
-    GL_LIST_FOREACH (node, &trust->entries) {
-        const struct gl_trust_entry *entry = ENTRY_OF(node);
-        if (!counts(entry, entry->place) || !is_fleeting(trust, entry))
-            continue;
-        unsigned n = count_first_use(trust, entry->place);
-        if (n > most) {
-            most = n;
-            fullest = entry->place;
+    size_t n = 0, most = 0;
+    GL_LIST_FOREACH (node, &trust->entries)
+        if (counts(ENTRY_OF(node), ENTRY_OF(node)->place))
+            sorted[n++] = ENTRY_OF(node);
+    qsort(sorted, n, sizeof(struct gl_trust_entry *), by_place);
+    for (size_t i = 0, first = 0; i < n; i++) {
+        if (strcmp(sorted[first]->place, sorted[i]->place) != 0)
+            first = i;
+        if (i - first >= most && oldest_fleeting(trust, sorted[i]->place)) {
+            most = i - first + 1;
+            fullest = sorted[i]->place;
         }
     }
+    gl_free(sorted);
     return fullest;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "trust.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -13,6 +15,18 @@
 #define NOW 1700000000u
 
 static char directory[64], path[96];
+static bool directories_fail;
+
+/* In place of the C library's: a disk that cannot keep a directory's new entry. */
+int fsync(int fd)
+{
+    struct stat st;
+    if (directories_fail && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void setup(void)
 {
@@ -532,16 +546,17 @@ START_TEST(a_failed_write_changes_nothing)
 }
 END_TEST
 
-/* The same for root, whom no mode stops: a directory is where the temporary file would be. */
+/* The same for root, whom no mode stops: a directory is where the file would be. */
 START_TEST(a_blocked_write_changes_nothing)
 {
     struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
     struct gl_trust_entry *entry = judge_fixed(trust, 1, "web1", GL_STATUS_OK);
     judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
-    char blocker[128];
+    char aside[128];
     struct gl_why why;
-    snprintf(blocker, sizeof blocker, "%s.new", path);
-    ck_assert_int_eq(mkdir(blocker, 0700), 0);
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    ck_assert_int_eq(rename(path, aside), 0);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
     judge(trust, claim_of(3, "db"), GL_STATUS_INTERNAL);
     do_accept(trust, fingerprint_of(2), GL_STATUS_INTERNAL, false);
     ck_assert_mem_eq(entry->key, key(1), GL_KEY_SIZE);
@@ -550,7 +565,25 @@ START_TEST(a_blocked_write_changes_nothing)
     judge_fixed(trust, 1, "web1", GL_STATUS_OK);
     ck_assert_int_eq(gl_trust_forget(trust, entry, &why), GL_STATUS_INTERNAL);
     ck_assert_uint_eq(trust->count, 1);
-    rmdir(blocker);
+    rmdir(path);
+    ck_assert_int_eq(rename(aside, path), 0);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* A pin or a revocation that the next crash may undo is none. */
+START_TEST(what_may_not_last_does_not_count)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
+    struct gl_trust_entry *entry = judge(trust, claim_of(1, "web"), GL_STATUS_OK);
+    struct gl_why why;
+    directories_fail = true;
+    judge(trust, claim_of(2, "db"), GL_STATUS_INTERNAL);
+    ck_assert_uint_eq(trust->count, 1);
+    ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_INTERNAL);
+    ck_assert_ptr_nonnull(strstr(why.text, path));
+    directories_fail = false;
+    judge(trust, claim_of(2, "db"), GL_STATUS_OK);
     gl_trust_free(trust);
 }
 END_TEST
@@ -636,6 +669,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, rename_and_forget);
     tcase_add_test(tcase, a_failed_write_changes_nothing);
     tcase_add_test(tcase, a_blocked_write_changes_nothing);
+    tcase_add_test(tcase, what_may_not_last_does_not_count);
     tcase_add_test(tcase, a_damaged_store_is_refused_whole);
     suite_add_tcase(s, tcase);
     return s;
