@@ -15,7 +15,8 @@
 #include "startup.h"
 
 #define GROUP            "guestlink"
-#define CLIENTS_USER_MAX (GL_CLIENTS_MAX / 2) /* nobody locks the others out */
+#define CLIENTS_USER_MAX (GL_CLIENTS_MAX / 8) /* of one user but those two: */
+#define CLIENTS_RESERVE  (GL_CLIENTS_MAX / 8) /* for root and the daemon's own user alone */
 #define WORD_MAX         64u                  /* bytes of a service's or method's name */
 /* The kernel tells when a local client goes. One that was stopped (Ctrl-Z) must not be given up. */
 #define NEVER_NS (100ull * 365 * 86400 * 1000000000)
@@ -38,6 +39,25 @@ void gl_control_log_denied(struct gl_control_client *client, const char *guest, 
     if (gl_quota_take(&client->denials, uv_hrtime() / 1000000, NULL))
         gl_warn("user '%s' was denied %s.%s%s%s", client->user->name, service, method,
                 *guest ? " of guest " : "", guest);
+}
+
+/* Lines that any local user can bring about, all users' together. */
+static void log_client(struct gl_daemon *daemon, enum gl_log_level level, const char *format, ...)
+    GL_PRINTF(3, 4);
+static void log_client(struct gl_daemon *daemon, enum gl_log_level level, const char *format, ...)
+{
+    char more[48] = "";
+    unsigned suppressed;
+    va_list args;
+    if (!gl_quota_take(&daemon->client_log_quota, uv_hrtime() / 1000000, &suppressed))
+        return;
+    if (suppressed)
+        snprintf(more, sizeof more, " (%u more were not shown)", suppressed);
+    va_start(args, format);
+    char *text = gl_vasprintf(format, args);
+    va_end(args);
+    gl_log(level, "%s%s", text, more);
+    gl_free(text);
 }
 
 /* ------------------------------------------------------------------ calls */
@@ -199,10 +219,15 @@ static void on_failed(void *ctx, struct gl_greet *greet, enum gl_status status, 
                       bool by_peer)
 {
     struct gl_control_client *client = ctx;
+    bool went = status == GL_STATUS_UNAVAILABLE; /* whoever looks whether we listen does so */
     (void)greet;
     (void)by_peer;
-    gl_info("a client of user '%s' did not greet as it should: %s%s%s", client->user->name,
-            gl_status_text(status), text && *text ? ": " : "", text ? text : "");
+    if (went)
+        gl_debug("a client of user '%s' went before it had greeted", client->user->name);
+    else
+        log_client(client->daemon, GL_LOG_INFO,
+                   "a client of user '%s' did not greet as it should: %s%s%s", client->user->name,
+                   gl_status_text(status), text && *text ? ": " : "", text ? text : "");
     client_free(client);
 }
 
@@ -249,12 +274,25 @@ static void after_look_up(uv_work_t *work, int status)
     greet(client);
 }
 
-static bool has_room(const struct gl_daemon *daemon, uint32_t uid)
+/* Who must get in to see to it when others have taken all the places. */
+static bool is_keeper(uint32_t uid)
 {
-    unsigned same = 0;
-    GL_LIST_FOREACH (node, &daemon->clients)
-        same += GL_CONTAINER_OF(node, struct gl_control_client, node)->uid == uid;
-    return daemon->n_clients < GL_CLIENTS_MAX && same < CLIENTS_USER_MAX;
+    return uid == 0 || uid == gl_platform_uid();
+}
+
+/* The places of keepers and of others do not fill each other up. */
+bool gl_control_has_room(const struct gl_daemon *daemon, uint32_t uid)
+{
+    unsigned same = 0, others = 0;
+    GL_LIST_FOREACH (node, &daemon->clients) {
+        uint32_t holder = GL_CONTAINER_OF(node, struct gl_control_client, node)->uid;
+        same += holder == uid;
+        others += !is_keeper(holder);
+    }
+    if (is_keeper(uid))
+        return daemon->n_clients < GL_CLIENTS_MAX;
+    return daemon->n_clients < GL_CLIENTS_MAX && same < CLIENTS_USER_MAX &&
+           others < GL_CLIENTS_MAX - CLIENTS_RESERVE;
 }
 
 static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transport *t)
@@ -262,10 +300,11 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
     struct gl_daemon *daemon = ctx;
     const struct gl_peer *peer = gl_transport_peer(t);
     (void)listener;
-    if (!peer->has_credentials || daemon->stopping || !has_room(daemon, peer->uid)) {
-        gl_warn("a client of user %u was not let in: %s", peer->uid,
-                !peer->has_credentials ? "the system does not say who it is"
-                                       : "too many connections to the control socket");
+    if (!peer->has_credentials || daemon->stopping || !gl_control_has_room(daemon, peer->uid)) {
+        log_client(daemon, GL_LOG_WARN, "a client of user %u was not let in: %s", peer->uid,
+                   !peer->has_credentials ? "the system does not say who it is"
+                   : daemon->stopping     ? "the daemon is stopping"
+                                          : "too many connections to the control socket");
         gl_transport_close(t);
         return;
     }

@@ -35,6 +35,9 @@ void gl_control_close(struct gl_daemon *daemon);
 /* GOODBYE to all, and no more calls. They are gone when daemon->clients is empty. */
 void gl_control_dismiss(struct gl_daemon *daemon);
 
+/* Whether one more connection of this user is let in. */
+bool gl_control_has_room(const struct gl_daemon *daemon, uint32_t uid);
+
 extern const struct gl_service gl_service_host, gl_service_trust;
 
 /* One line, within reason. guest: "" if it was about none. */

@@ -190,6 +190,7 @@ static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *sett
     gl_list_init(&daemon->clients);
     gl_list_init(&daemon->waiters);
     daemon->places = gl_places_new();
+    daemon->client_log_quota = (struct gl_quota){.burst = 20, .every_ms = 3000};
     who_am_i(daemon);
 }
 

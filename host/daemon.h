@@ -20,6 +20,7 @@
 
 #include "list.h"
 #include "mux.h"
+#include "quota.h"
 #include "settings.h"
 #include "site.h"
 #include "trust.h"
@@ -33,6 +34,7 @@
 #define GL_GREETINGS_MAX      256u                /* at a time, not yet let in: in all, */
 #define GL_GREETINGS_CID_MAX  4u                  /* from one virtual machine, */
 #define GL_GREETINGS_DOOR_MAX 32u /* and at one listener that cannot tell who is who */
+#define GL_GREETINGS_DOOR_FEW 4u  /* at one listener, however many there are at others */
 #define GL_GUEST_QUEUE_MAX                                                                         \
     (64u * 1024 * 1024) /* bytes that wait for one guest; above it, no more calls */
 #define GL_CLIENTS_MAX 512u
@@ -52,7 +54,8 @@ struct gl_daemon {
     unsigned n_admissions, n_clients;
     struct gl_places *places; /* how often each virtual machine dials */
     struct gl_listener *control;
-    uv_timer_t chores; /* every few seconds: see daemon.c */
+    struct gl_quota client_log_quota; /* of lines about clients that are not let in */
+    uv_timer_t chores;                /* every few seconds: see daemon.c */
     uv_timer_t stop_timer;
     uv_signal_t sigterm, sigint;
     bool stopping;

@@ -47,7 +47,7 @@ static const char *objection(struct gl_door *door, const struct gl_peer *peer)
     if (vsock && !peer->privileged_port && daemon->settings->privileged_ports)
         return "its source port is not below 1024, so anybody in the guest may have sent it "
                "(privileged-ports is on)";
-    if (daemon->n_admissions >= GL_GREETINGS_MAX)
+    if (daemon->n_admissions >= GL_GREETINGS_MAX && door->n_admissions >= GL_GREETINGS_DOOR_FEW)
         return "too many connections wait for their greeting";
     if (vsock ? gl_admission_count_cid(daemon, peer->address.cid) >= GL_GREETINGS_CID_MAX
               : door->n_admissions >= GL_GREETINGS_DOOR_MAX)

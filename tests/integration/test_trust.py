@@ -312,6 +312,46 @@ def test_what_is_wrong_with_a_bundle_is_said(world):
     world.gl("trust", "site", "join", "-", stdin=good, check=True)
 
 
+# ---------------------------------------------------------------- one does not keep out others
+
+def test_silent_guests_keep_no_others_out(make_world):
+    """Each listener has a few places of its own, whatever is held at the others."""
+    world = make_world()
+    paths = [f"{world.dir}/door{n}.sock" for n in range(8)]
+    world.start_hostd(*(arg for path in paths for arg in ("--listen", f"unix:{path}")))
+    with contextlib.ExitStack() as held:
+        for path in paths:
+            for n in range(33):
+                sock = held.enter_context(socket.socket(socket.AF_UNIX))
+                sock.settimeout(20)
+                sock.connect(path)
+            assert sock.recv(1) == b""  # one too many at this listener, so all before were taken
+        with Peer.connect(world.guests, Key(os.urandom(32))) as peer:
+            peer.greet(name="late")
+            assert trust_of(world, "late")["state"] == "connected"
+
+
+def test_local_users_do_not_fill_the_log(make_world):
+    world = make_world()
+    world.start_hostd("--log-level", "debug")
+    before = len(world.hostd.log_lines("before it had greeted"))
+    for _ in range(3):
+        socket.socket(socket.AF_UNIX).connect(world.control)  # as who looks whether it is there
+    assert all(" debug" in line.lower() or "<7>" in line
+               for line in world.hostd.wait_log("before it had greeted", before + 3))
+    assert not world.hostd.log_lines("did not greet as it should")
+    for _ in range(60):
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(20)
+            sock.connect(world.control)
+            with contextlib.suppress(OSError):
+                sock.sendall(b"\xff" * 64)
+                while sock.recv(4096):
+                    pass
+    assert 1 <= len(world.hostd.log_lines("did not greet as it should")) < 45
+    world.gl("ls", check=True)
+
+
 # ---------------------------------------------------------------- damaged state
 
 def test_a_damaged_store_is_never_taken_for_an_empty_one(world):
