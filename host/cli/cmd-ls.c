@@ -27,8 +27,8 @@ static void list_item(void *ctx, const ProtobufCMessage *item)
     gl_table_add(list->table, guest->id);
     gl_table_add(list->table, gl_guest_state_word(guest));
     gl_table_add(list->table, gl_out_ago(guest->last_seen, ago, sizeof(ago)));
-    gl_table_add(list->table, guest->address);
     gl_table_add(list->table, guest->software);
+    gl_table_add(list->table, guest->address); /* last, since a path may be long */
 }
 
 static int run(struct gl_cli *cli, int argc, char **argv)
@@ -47,7 +47,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     if (cli->json) {
         list.guests = json_array();
     } else {
-        static const char *const heads[] = {"NAME", "ID", "STATE", "SEEN", "ADDRESS", "AGENT"};
+        static const char *const heads[] = {"NAME", "ID", "STATE", "SEEN", "AGENT", "ADDRESS"};
         list.table = gl_table_new(6);
         for (size_t i = 0; i < 6; i++)
             gl_table_add(list.table, heads[i]);

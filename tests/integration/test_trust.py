@@ -206,6 +206,17 @@ def test_a_guest_cannot_paint_on_the_terminal(world):
     assert err.count("\n") == 1 and err.strip().isprintable()
 
 
+def test_a_long_address_moves_no_other_column(make_world):
+    world = make_world()
+    folder = world.dir + "/" + "d" * (98 - len(world.dir))
+    os.mkdir(folder)
+    world.guests = world.connect = folder + "/s.sock"
+    world.start()
+    for line in world.gl("ls", check=True).out.splitlines():
+        assert len(line.removesuffix(f"unix:{world.guests}")) < 80, line
+    assert f"unix:{world.guests}\n" in world.gl("ls").out
+
+
 # ---------------------------------------------------------------- clones
 
 def test_one_key_at_two_places(world):
