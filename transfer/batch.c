@@ -25,7 +25,7 @@ struct gl_batch_entry {
 
 void gl_batch_init(struct gl_batch *batch, struct gl_transfer *transfer)
 {
-    *batch = (struct gl_batch){.transfer = transfer};
+    *batch = (struct gl_batch){.transfer = transfer, .sync_fd = -1};
     batch->entries = GL_NEW0_ARRAY(struct gl_batch_entry, ENTRIES_MAX);
 }
 
@@ -45,6 +45,9 @@ static void empty(struct gl_batch *batch)
 void gl_batch_done(struct gl_batch *batch)
 {
     empty(batch);
+    if (batch->sync_fd >= 0)
+        gl_file_close(batch->sync_fd);
+    batch->sync_fd = -1;
     gl_free(batch->entries);
     batch->entries = NULL;
 }
@@ -129,17 +132,51 @@ static int sync_files(struct gl_batch *batch)
     return told;
 }
 
+/* Keeps one descriptor of what is renamed now. */
+static void keep_for_sync(struct gl_batch *batch, const struct gl_part *part)
+{
+    if (batch->sync_fd >= 0)
+        gl_file_close(batch->sync_fd);
+    int fd = gl_file_dup(part->fd);
+    batch->sync_fd = fd < 0 ? -1 : fd;
+    batch->sync_device = gl_dir_device(part->dir);
+}
+
+/* `alone`: nothing beneath dir has to be synced with it. What cannot be made certain is told. */
+static int sync_names(struct gl_batch *batch, struct gl_dir *dir, bool alone, uint64_t item,
+                      const struct gl_path *path)
+{
+    bool all = gl_dir_can_sync_all(dir);
+    int err = alone || !all ? gl_dir_sync(dir) : gl_dir_sync_all(dir);
+    if (err == UV_EBADF && all && batch->sync_fd >= 0 && batch->sync_device == gl_dir_device(dir))
+        err = gl_disk_sync_all(batch->sync_fd);
+    if (err == UV_EBADF)
+        return gl_engine_problem(batch->transfer, item, path, GL_STATUS_OK,
+                                 "may not be read, so it is not certain that all is on the disk");
+    return err ? gl_engine_problem_errno(batch->transfer, item, path, err) : 0;
+}
+
+static int finish_directory(struct gl_batch *batch, struct gl_batch_entry *e)
+{
+    int err = e->set ? gl_dir_set(e->dir, e->mode, e->mtime) : 0;
+    if (err)
+        return problem(batch, e, err);
+    /* Elsewhere the end of the transfer does it for all. */
+    if (gl_dir_can_sync_all(e->dir))
+        return 0;
+    struct gl_path path;
+    gl_path_init(&path, e->path);
+    err = sync_names(batch, e->dir, true, e->item, &path);
+    gl_path_done(&path);
+    return err;
+}
+
 static int finish_entry(struct gl_batch *batch, struct gl_batch_entry *e)
 {
     if (e->failed)
         return 0;
-    if (e->dir) {
-        int err = e->set ? gl_dir_set(e->dir, e->mode, e->mtime) : 0;
-        /* Elsewhere the end of the transfer does it for all. */
-        if (!err && !gl_dir_can_sync_all(e->dir))
-            err = gl_dir_sync(e->dir);
-        return err ? problem(batch, e, err) : 0;
-    }
+    if (e->dir)
+        return finish_directory(batch, e);
     int err = gl_part_rename(&e->part, e->name);
     if (err)
         return problem(batch, e, err);
@@ -152,6 +189,11 @@ int gl_batch_commit(struct gl_batch *batch)
     int err = gl_channel_is_cancelled(gl_engine_channel(batch->transfer)) ? UV_ECANCELED : 0;
     if (!err && batch->files)
         err = sync_files(batch);
+    for (size_t i = 0; i < batch->count && batch->files && !err; i++)
+        if (batch->entries[i].part.fd >= 0) {
+            keep_for_sync(batch, &batch->entries[i].part);
+            break;
+        }
     for (size_t i = 0; i < batch->count && !err; i++)
         err = finish_entry(batch, &batch->entries[i]);
     empty(batch);
@@ -164,7 +206,5 @@ int gl_batch_finish(struct gl_batch *batch, struct gl_dir *dir, const struct gl_
     if (err)
         return err;
     const struct gl_transfer_counts *counts = gl_engine_counts(batch->transfer);
-    bool one_directory = counts->directories == 0;
-    err = one_directory || !gl_dir_can_sync_all(dir) ? gl_dir_sync(dir) : gl_dir_sync_all(dir);
-    return err ? gl_engine_problem_errno(batch->transfer, 0, path, err) : 0;
+    return sync_names(batch, dir, counts->directories == 0, 0, path);
 }

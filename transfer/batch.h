@@ -22,6 +22,9 @@ struct gl_batch {
     size_t count, files;
     uint64_t bytes;
     uint64_t device; /* of all parts in it */
+    /* A file that was finished, for gl_disk_sync_all() where a directory may not be read; -1. */
+    int sync_fd;
+    uint64_t sync_device;
 };
 
 void gl_batch_init(struct gl_batch *batch, struct gl_transfer *transfer);

@@ -45,7 +45,8 @@ struct gl_disk_info {
     struct gl_disk_time mtime;
     uint64_t device, inode;
     bool sparse;  /* a file that may have holes */
-    bool trusted; /* ours alone: our user's, one name, not writable by group or others */
+    bool alone;   /* our user's, and it has one name only */
+    bool trusted; /* alone, and not writable by group or others */
 };
 
 /* Of a path of the user, links followed (or not). */
@@ -81,7 +82,7 @@ int gl_dir_unlink(struct gl_dir *dir, const char *name);
 /* Permissions (mode & 01777; a setgid bit that the directory has stays) and time of the directory
  * itself. */
 int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime);
-/* The names in the directory are on the disk. */
+/* The names in the directory are on the disk. UV_EBADF: not certain, since it may not be read. */
 int gl_dir_sync(struct gl_dir *dir);
 
 /* What is in a directory, without "." and "..", in no order that means something. */
@@ -104,7 +105,7 @@ void gl_disk_list_done(struct gl_disk_list *list);
 int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
                     struct gl_disk_info *ret_info);
 /* For reading, links followed. `streams`: a pipe or a device will do as well; then ret_info->kind
- * says so. */
+ * says so, and it is to be read by gl_stream_fd_read(), which waits for a pipe's writer too. */
 int gl_file_open(const char *path, bool streams, int *ret_fd, struct gl_disk_info *ret_info);
 /* A new file for reading and writing, owner-only permissions; UV_EEXIST. */
 int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd);
@@ -112,6 +113,7 @@ int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd);
 int gl_file_reopen_at(struct gl_dir *dir, const char *name, int *ret_fd,
                       struct gl_disk_info *ret_info);
 void gl_file_close(int fd);
+int gl_file_dup(int fd); /* another descriptor of the same file; UV_EMFILE */
 /*
  * Takes the only lock there is on a file, at once or not at all (UV_EAGAIN). Ends with the
  * descriptor, so also with the process. UV_ENOTSUP where the file system has no locks.
@@ -140,7 +142,7 @@ void gl_file_will_read(int fd);
  * certain for this kind of file system (network and user-space ones): sync each file there.
  */
 int gl_disk_sync_all(int fd);
-int gl_dir_sync_all(struct gl_dir *dir);
+int gl_dir_sync_all(struct gl_dir *dir); /* UV_EBADF: it may not be read */
 bool gl_dir_can_sync_all(const struct gl_dir *dir);
 /* The permissions of a new file that nobody asked for special ones. */
 uint32_t gl_disk_default_mode(void);

@@ -140,6 +140,17 @@ static int take_whole(struct gl_incoming *in, const Gl__TransferFile *file)
     return in->stream_fd >= 0 ? finish_counted(in) : finish_part(in);
 }
 
+/*
+ * Whether a target may stay as it is but for its attributes. Another name of the same file may not
+ * be ours to change.
+ */
+static bool may_keep(const struct gl_incoming *in, const struct gl_disk_info *old)
+{
+    bool same = old->mode == (in->mode & 0777) && old->mtime.s == in->mtime.s &&
+                old->mtime.ns == in->mtime.ns;
+    return old->alone || !in->has_meta || same;
+}
+
 /* What is there already: the part of an interrupted copy, or a target that may be complete. */
 static int tell_have(struct gl_incoming *in, struct gl_dir *dir)
 {
@@ -153,7 +164,7 @@ static int tell_have(struct gl_incoming *in, struct gl_dir *dir)
     } else {
         struct gl_disk_info info;
         if (gl_file_open_at(dir, in->name, &in->old_fd, &info) == 0) {
-            if (info.size == in->size && in->size)
+            if (info.size == in->size && in->size && may_keep(in, &info))
                 err = gl_prefix_tell(channel, in->old_fd, info.size, true, &have);
             if (!have.length)
                 forget_old(in);
@@ -311,7 +322,12 @@ int gl_incoming_hole(struct gl_incoming *in, uint64_t len)
 /* The target is the same already: only its attributes may differ. */
 static int keep_old(struct gl_incoming *in)
 {
-    int err = in->has_meta ? gl_file_set(in->old_fd, in->mode, &in->mtime) : 0;
+    struct gl_disk_info info;
+    int err = gl_file_stat(in->old_fd, &info);
+    if (!err && !may_keep(in, &info))
+        return give_up(in, GL_STATUS_PRECONDITION, "was linked while it was compared");
+    if (!err && in->has_meta && info.alone)
+        err = gl_file_set(in->old_fd, in->mode, &in->mtime);
     if (!err)
         err = gl_file_sync(in->old_fd);
     if (err)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies between a sender and a receiver that both keep to the rules: what arrives, and where. */
+#include <sys/ioctl.h>
+
 #include "transferpair.h"
 
 /* ------------------------------------------------------------------ content */
@@ -601,6 +603,85 @@ START_TEST(named_pipe_as_a_source)
 }
 END_TEST
 
+/* Until cancelled copies are over: nothing else would end them. */
+static void cancel_both(void)
+{
+    gl_transfer_cancel(pair.b.transfer);
+    copy_done(&pair);
+    ck_assert_int_eq(pair.a.status, GL_STATUS_CANCELLED);
+    ck_assert_int_eq(pair.b.status, GL_STATUS_CANCELLED);
+}
+
+START_TEST(named_pipe_without_a_writer_can_be_cancelled)
+{
+    ck_assert_int_eq(mkfifo("fifo", 0644), 0);
+    const char *source = "fifo";
+    struct gl_transfer_send_options send = send_of(&source, 1);
+    send.recursive = false;
+    send.streams = true;
+    struct gl_transfer_receive_options receive = receive_to("f");
+    copy_init(&pair);
+    copy_send(&pair, &pair.a, &send);
+    copy_receive(&pair, &pair.b, &receive);
+    while (pair.b.messages < 1) /* the file's name: so it is open */
+        copy_turn(&pair);
+    ck_assert(pair.a.transfer && pair.b.transfer);
+    cancel_both();
+    ck_assert(!exists("f"));
+}
+END_TEST
+
+/* A writer that comes late is waited for. */
+START_TEST(named_pipe_with_a_late_writer)
+{
+    ck_assert_int_eq(mkfifo("fifo", 0644), 0);
+    const char *source = "fifo";
+    struct gl_transfer_send_options send = send_of(&source, 1);
+    send.recursive = false;
+    send.streams = true;
+    struct gl_transfer_receive_options receive = receive_to("f");
+    copy_init(&pair);
+    copy_send(&pair, &pair.a, &send);
+    copy_receive(&pair, &pair.b, &receive);
+    while (pair.b.messages < 1)
+        copy_turn(&pair);
+    int fd = open("fifo", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, "first ", 6), 6);
+    while (pair.b.data < 6)
+        copy_turn(&pair);
+    ck_assert_int_eq(write(fd, "second", 6), 6);
+    close(fd);
+    copy_run(&pair);
+    copy_done(&pair);
+    assert_problems("");
+    assert_content("f", "first second");
+}
+END_TEST
+
+START_TEST(standard_output_that_nobody_reads_can_be_cancelled)
+{
+    int out[2], full = 0;
+    ck_assert_int_eq(pipe(out), 0);
+    put_noise("f", 3 * MIB, 1);
+    const char *source = "f";
+    struct gl_transfer_send_options send = send_of(&source, 1);
+    struct gl_transfer_receive_options receive = {.stream_fd = out[1]};
+    send.recursive = false;
+    copy_init(&pair);
+    copy_send(&pair, &pair.a, &send);
+    copy_receive(&pair, &pair.b, &receive);
+    while (full < fcntl(out[1], F_GETPIPE_SZ)) {
+        copy_pump(&pair);
+        uv_run(&pair.loop, UV_RUN_NOWAIT);
+        ck_assert_int_eq(ioctl(out[0], FIONREAD, &full), 0);
+    }
+    cancel_both();
+    close(out[0]);
+    close(out[1]);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return BOX_SUITE(
@@ -615,7 +696,9 @@ static Suite *suite(void)
         file_over_directory_and_directory_over_file, directory_needs_recursive, links_as_sources,
         links_as_destinations, devices_and_pipes_are_not_replaced,
         link_replaces_a_file_but_no_directory, standard_input_and_output, standard_input_to_a_file,
-        sparse_file_to_standard_output, named_pipe_as_a_source);
+        sparse_file_to_standard_output, named_pipe_as_a_source,
+        named_pipe_without_a_writer_can_be_cancelled, named_pipe_with_a_late_writer,
+        standard_output_that_nobody_reads_can_be_cancelled);
 }
 
 GL_UNIT_MAIN(suite)

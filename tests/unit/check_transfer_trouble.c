@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies that fail, in part or as a whole, are interrupted, go on. */
+#include "linux/disk-linux.h"
 #include "transferpair.h"
 
 /* ------------------------------------------------------------------ trouble */
@@ -35,6 +36,39 @@ START_TEST(unreadable_and_unwritable)
     copy_file("in/open", "ro");
     assert_problems("receiver ro/open: PERMISSION_DENIED permission denied\n");
     ck_assert(getuid() != 0 || seteuid(0) == 0);
+}
+END_TEST
+
+/* One may put things there and not look: the copy is whole, and nothing is claimed to be wrong. */
+START_TEST(directory_that_may_be_written_but_not_read)
+{
+    if (geteuid() == 0)
+        ck_assert(chmod(".", 0777) == 0 && seteuid(65534) == 0);
+    put_text("f", "x");
+    put_dir("in");
+    put_dir("in/sub");
+    put_text("in/sub/g", "y");
+    put_dir("drop");
+    chmod("drop", 0300);
+    copy_file("f", "drop");
+    assert_problems("");
+    copy_tree("in", "drop");
+    assert_problems("");
+    chmod("drop", 0700);
+    assert_content("drop/f", "x");
+    assert_content("drop/in/sub/g", "y");
+    ck_assert(getuid() != 0 || seteuid(0) == 0);
+}
+END_TEST
+
+START_TEST(release_of_the_kernel)
+{
+    ck_assert(gl_disk_release_is_since("5.8.0", 5, 8));
+    ck_assert(gl_disk_release_is_since("5.10.0-28-amd64", 5, 8));
+    ck_assert(gl_disk_release_is_since("6.1.0", 5, 8));
+    ck_assert(!gl_disk_release_is_since("5.7.19", 5, 8));
+    ck_assert(!gl_disk_release_is_since("4.19.0-6", 5, 8));
+    ck_assert(!gl_disk_release_is_since("", 5, 8));
 }
 END_TEST
 
@@ -261,6 +295,29 @@ START_TEST(resume_skips_what_is_complete)
 }
 END_TEST
 
+/* The other name, which may be in another folder, does not get this one's attributes. */
+START_TEST(resume_changes_no_other_names)
+{
+    put_noise("big", 5 * MIB, 3);
+    put_dir("d");
+    copy_file("big", "d");
+    ck_assert_int_eq(link("d/big", "other"), 0);
+    resume_file("big", "d"); /* nothing differs: it stays */
+    ck_assert_uint_eq(pair.b.counts.bytes, 0);
+    chmod("d/big", 0600);
+    set_time("d/big", 1, 0);
+    resume_file("big", "d");
+    assert_problems("");
+    assert_same_tree("big", "d/big");
+    struct stat st, other;
+    stat("d/big", &st);
+    stat("other", &other);
+    ck_assert_uint_ne(st.st_ino, other.st_ino);
+    ck_assert_uint_eq(other.st_mode & 07777, 0600);
+    ck_assert_int_eq(other.st_mtim.tv_sec, 1);
+}
+END_TEST
+
 START_TEST(resume_with_holes)
 {
     int fd = open("big", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -399,13 +456,15 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return BOX_SUITE("transfer trouble", missing_source, unreadable_and_unwritable,
+    return BOX_SUITE("transfer trouble", missing_source, directory_that_may_be_written_but_not_read,
+                     release_of_the_kernel, unreadable_and_unwritable,
                      sender_stops_what_the_receiver_cannot_take, floods_of_problems_both_ways,
                      owner_is_asked_for_each_path, totals_are_told_first, interrupted_copy_goes_on,
                      resume_checks_what_is_there, resume_of_another_file_begins_anew,
-                     resume_skips_what_is_complete, resume_with_holes,
-                     small_interrupted_files_leave_nothing, resume_distrusts_strange_leftovers,
-                     two_copies_to_one_target, source_that_changes, source_that_shrinks);
+                     resume_skips_what_is_complete, resume_changes_no_other_names,
+                     resume_with_holes, small_interrupted_files_leave_nothing,
+                     resume_distrusts_strange_leftovers, two_copies_to_one_target,
+                     source_that_changes, source_that_shrinks);
 }
 
 GL_UNIT_MAIN(suite)

@@ -77,8 +77,9 @@ void gl_disk_info_from_stat(const struct stat *st, struct gl_disk_info *ret_info
         .device = st->st_dev,
         .inode = st->st_ino,
         .sparse = S_ISREG(st->st_mode) && st->st_blocks < st->st_size / 512,
-        .trusted = st->st_uid == geteuid() && st->st_nlink == 1 && !(st->st_mode & 022),
+        .alone = st->st_uid == geteuid() && st->st_nlink == 1,
     };
+    ret_info->trusted = ret_info->alone && !(st->st_mode & 022);
 }
 
 int gl_disk_stat(const char *path, bool follow, struct gl_disk_info *ret_info)
@@ -258,8 +259,8 @@ int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime)
 
 int gl_dir_sync(struct gl_dir *dir)
 {
-    /* Some network file systems cannot sync a directory, and need not; of O_PATH see above. */
-    return fsync(dir->fd) < 0 && errno != EINVAL && errno != EBADF ? -errno : 0;
+    /* Some network file systems cannot sync a directory, and need not. EBADF: opened with O_PATH. */
+    return fsync(dir->fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 int gl_dir_sync_all(struct gl_dir *dir)

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <uv.h>
@@ -54,7 +56,11 @@ int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
 
 int gl_file_open(const char *path, bool streams, int *ret_fd, struct gl_disk_info *ret_info)
 {
-    int fd = open(path, O_RDONLY | (streams ? 0 : O_NONBLOCK) | O_NOCTTY | O_CLOEXEC);
+    /*
+     * A FIFO that nobody writes to yet: its open would wait, and nothing could end that. Opened so
+     * it is not at its end before a writer has come and gone: poll(2) knows that, read(2) does not.
+     */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     return fd < 0 ? -errno : opened(fd, streams, ret_fd, ret_info);
 }
 
@@ -77,6 +83,12 @@ int gl_file_reopen_at(struct gl_dir *dir, const char *name, int *ret_fd,
 void gl_file_close(int fd)
 {
     close(fd);
+}
+
+int gl_file_dup(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return other < 0 ? -errno : other;
 }
 
 int gl_file_lock(int fd)
@@ -171,6 +183,21 @@ void gl_file_will_read(int fd)
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
+bool gl_disk_release_is_since(const char *release, unsigned major, unsigned minor)
+{
+    unsigned is_major = 0, is_minor = 0;
+    if (sscanf(release, "%u.%u", &is_major, &is_minor) < 2)
+        return false;
+    return is_major != major ? is_major > major : is_minor >= minor;
+}
+
+/* Whether syncfs(2) tells of what could not be written: since Linux 5.8, says its manual page. */
+static bool sync_all_tells(void)
+{
+    struct utsname name;
+    return uname(&name) == 0 && gl_disk_release_is_since(name.release, 5, 8);
+}
+
 /*
  * syncfs(2) promises as much as fsync(2) on every file only where the file system takes part in it:
  * those here do (Linux fs/<name>/super.c, sync_fs). FUSE, 9p and network ones may do nothing at
@@ -179,7 +206,7 @@ void gl_file_will_read(int fd)
 bool gl_disk_can_sync_all(int fd)
 {
     struct statfs st;
-    if (fstatfs(fd, &st) < 0)
+    if (!sync_all_tells() || fstatfs(fd, &st) < 0)
         return false;
     switch ((unsigned long)st.f_type) {
     case EXT4_SUPER_MAGIC:
@@ -241,13 +268,24 @@ ssize_t gl_stream_fd_read(int fd, void *data, size_t len, int cancel_fd)
     }
 }
 
+/* How much can be written once there is room: to a pipe or terminal with room for less than all, a
+ * write would wait, and not for cancel_fd. */
+static size_t write_max(int fd)
+{
+    struct stat st;
+    if (fcntl(fd, F_GETFL) & O_NONBLOCK)
+        return SIZE_MAX;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
 int gl_stream_fd_write(int fd, const void *data, size_t len, int cancel_fd)
 {
+    size_t max = write_max(fd);
     while (len) {
         int err = wait_for(fd, POLLOUT, cancel_fd);
         if (err)
             return err;
-        ssize_t n = write(fd, data, len);
+        ssize_t n = write(fd, data, len < max ? len : max);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             return -errno;
         if (n > 0) {
