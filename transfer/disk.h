@@ -53,6 +53,12 @@ struct gl_disk_info {
 int gl_disk_stat(const char *path, bool follow, struct gl_disk_info *ret_info);
 /* The path with all links resolved; *ret_path is to be freed. */
 int gl_disk_resolve(const char *path, char **ret_path);
+/*
+ * The same, but nothing needs to be there, nor be allowed to be seen: what cannot be followed means
+ * itself. With `follow` the last component is followed too. Fails only with UV_ELOOP, or for a
+ * relative path without a working directory.
+ */
+int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
 /* ------------------------------------------------------------------ directories */
 

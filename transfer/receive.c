@@ -406,6 +406,23 @@ static int send_summary(struct receiver *r)
     return gl_channel_put_message(r->channel, &reply);
 }
 
+/* The destination cannot be had: that is told to who may know of it. */
+static int refuse_destination(struct receiver *r, enum gl_status status, const char *text)
+{
+    char *resolved = NULL;
+    bool allowed = true;
+    int err = 0;
+    if (gl_engine_asks(r->transfer)) {
+        struct gl_path path;
+        bool known = gl_disk_resolve_any(r->destination, true, &resolved) == 0;
+        gl_path_init(&path, known ? resolved : r->destination);
+        err = gl_engine_permit(r->transfer, 0, &path, &allowed);
+        gl_path_done(&path);
+        gl_free(resolved);
+    }
+    return err || !allowed ? err : gl_engine_problem(r->transfer, 0, &r->path, status, text);
+}
+
 /* *ret_usable false: told as a problem. */
 static int open_destination(struct receiver *r, bool *ret_usable)
 {
@@ -419,7 +436,7 @@ static int open_destination(struct receiver *r, bool *ret_usable)
     *ret_usable = status == GL_STATUS_OK;
     gl_path_init(&r->path, *ret_usable ? r->to.path : r->destination);
     if (!*ret_usable)
-        return gl_engine_problem(r->transfer, 0, &r->path, status, text);
+        return refuse_destination(r, status, text);
     gl_dirstack_push(&r->stack, gl_dir_ref(r->to.dir));
     return 0;
 }

@@ -271,30 +271,6 @@ static int send_source_directory(struct sender *s, const char *source, const cha
     return err ? err : walk(s);
 }
 
-/* The path as it is asked about and shown: where the owner asks, absolute and without links (but
- * the last, if it is copied). */
-static int resolve(struct sender *s, const char *source, bool follow, char **ret_path)
-{
-    if (!gl_engine_asks(s->transfer)) {
-        *ret_path = gl_strdup(source);
-        return 0;
-    }
-    if (follow)
-        return gl_disk_resolve(source, ret_path);
-    char *parent = gl_path_parent(source), *name = gl_path_base(source), *resolved;
-    int err = gl_disk_resolve(parent, &resolved);
-    if (!err) {
-        struct gl_path path;
-        gl_path_init(&path, resolved);
-        gl_path_push(&path, name);
-        *ret_path = path.text;
-        gl_free(resolved);
-    }
-    gl_free(parent);
-    gl_free(name);
-    return err;
-}
-
 static int send_kind(struct sender *s, const char *source, const char *as,
                      const struct gl_disk_info *info)
 {
@@ -316,25 +292,33 @@ static int send_kind(struct sender *s, const char *source, const char *as,
     return problem_kind(s, info->kind);
 }
 
-static int send_source(struct sender *s, const char *source)
+static int send_permitted(struct sender *s, const char *source, const char *path, bool follow)
 {
     struct gl_disk_info info;
-    bool follow = !s->recursive || gl_path_has_slash(source);
-    char *path = NULL;
-    int bad = gl_disk_stat(source, follow, &info), err = 0;
-    if (!bad)
-        bad = resolve(s, source, follow || info.kind != GL_DISK_LINK, &path);
-    gl_path_init(&s->path, bad ? source : path);
-    bool allowed = false;
+    int bad = gl_disk_stat(source, follow, &info);
     if (bad)
-        err = problem_errno(s, bad);
-    else
-        err = permit(s, &allowed);
-    if (!err && allowed) {
-        char *as = gl_path_base(source);
-        err = send_kind(s, path, as, &info);
-        gl_free(as);
-    }
+        return problem_errno(s, bad);
+    char *as = gl_path_base(source);
+    int err = send_kind(s, path, as, &info);
+    gl_free(as);
+    return err;
+}
+
+/*
+ * Where the owner asks, the path is asked about and shown absolute and without links (but the last,
+ * if it is copied); before it is looked at, so that a refusal does not tell what is there.
+ */
+static int send_source(struct sender *s, const char *source)
+{
+    bool follow = !s->recursive || gl_path_has_slash(source), allowed;
+    char *path = NULL;
+    int bad = gl_engine_asks(s->transfer) ? gl_disk_resolve_any(source, follow, &path) : 0;
+    if (!path)
+        path = gl_strdup(source);
+    gl_path_init(&s->path, path);
+    int err = permit(s, &allowed);
+    if (!err && allowed)
+        err = bad ? problem_errno(s, bad) : send_permitted(s, source, path, follow);
     gl_path_done(&s->path);
     gl_free(path);
     return err;
@@ -423,7 +407,8 @@ static int send_done(struct sender *s)
 
 static int send_sources(struct sender *s)
 {
-    int err = s->totals ? send_totals(s) : 0;
+    /* Numbers of what may not be read would tell of it. */
+    int err = s->totals && !gl_engine_asks(s->transfer) ? send_totals(s) : 0;
     for (size_t i = 0; i < s->count && !err; i++)
         err = send_source(s, s->sources[i]);
     return err;

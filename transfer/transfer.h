@@ -80,8 +80,9 @@ struct gl_transfer_events {
 
 /*
  * Asks the owner, on the loop, about each path before it is read or written. Paths are then
- * absolute, links resolved, also in problems. OK, or DENIED with *ret_text, valid for the moment.
- * It costs a switch between threads for each file: give it only if the answer depends on the path.
+ * absolute, links resolved, also in problems; and no totals are counted. OK, or DENIED with
+ * *ret_text, valid for the moment. It costs a switch between threads for each file: give it only if
+ * the answer depends on the path.
  */
 struct gl_transfer_permit {
     enum gl_status (*ask)(void *ctx, const char *path, const char **ret_text); /* NULL: all may */

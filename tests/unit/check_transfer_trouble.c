@@ -135,6 +135,13 @@ static enum gl_status deny_secret(void *ctx, const char *path, const char **ret_
     return strstr(path, "secret") ? GL_STATUS_DENIED : GL_STATUS_OK;
 }
 
+static enum gl_status deny_circle(void *ctx, const char *path, const char **ret_text)
+{
+    (void)ctx;
+    *ret_text = "rule 8 denies it";
+    return strstr(path, "circle") ? GL_STATUS_DENIED : GL_STATUS_OK;
+}
+
 START_TEST(owner_is_asked_for_each_path)
 {
     int asked = 0;
@@ -164,6 +171,72 @@ START_TEST(owner_is_asked_for_each_path)
     assert_problems(expected);
     gl_free(expected);
     ck_assert(!exists("secret-out"));
+}
+END_TEST
+
+static void assert_denied(const char *side, const char *path)
+{
+    char *expected = gl_asprintf("%s %s/%s: PERMISSION_DENIED rule 7 denies it\n", side, box, path);
+    assert_problems(expected);
+    gl_free(expected);
+}
+
+/* What is denied gives the same answer whether it is there or not, by whatever way it is named. */
+START_TEST(refusals_tell_nothing)
+{
+    static const char *const sources[] = {"secret/there", "secret/missing/../there",
+                                          "secret/./there/", "way/there", "in/../secret//there"};
+    int asked = 0;
+    put_dir("in");
+    ck_assert_int_eq(symlink("secret", "way"), 0);
+    for (int there = 0; there < 3; there++) {
+        if (there == 1)
+            put_dir("secret");
+        if (there == 2)
+            put_text("secret/there", "x");
+        for (size_t i = 0; i < GL_ARRAY_SIZE(sources); i++) {
+            struct gl_transfer_send_options send = send_of(&sources[i], 1);
+            struct gl_transfer_receive_options receive = receive_to("out");
+            send.permit = (struct gl_transfer_permit){deny_secret, &asked};
+            run_copy(&send, &receive);
+            assert_denied("sender", "secret/there");
+        }
+    }
+    static const char *const destinations[] = {"secret/missing/f", "way/missing/f",
+                                               "secret/there/missing/../../missing/f"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(destinations); i++) {
+        const char *source = "in";
+        struct gl_transfer_send_options send = send_of(&source, 1);
+        struct gl_transfer_receive_options receive = receive_to(destinations[i]);
+        receive.permit = (struct gl_transfer_permit){deny_secret, &asked};
+        run_copy(&send, &receive);
+        assert_denied("receiver", "secret/missing/f");
+    }
+    /* What is allowed and missing is told as such; so are links in a circle. */
+    ck_assert_int_eq(symlink("circle", "circle"), 0);
+    const char *some[] = {"in/missing", "circle/f"};
+    struct gl_transfer_send_options send = send_of(some, 2);
+    struct gl_transfer_receive_options receive = receive_to("in");
+    send.permit = (struct gl_transfer_permit){deny_circle, &asked};
+    run_copy(&send, &receive);
+    ck_assert_ptr_nonnull(strstr(pair.b.problems, "/in/missing: NOT_FOUND "));
+    ck_assert_ptr_nonnull(strstr(pair.b.problems, "circle/f: PERMISSION_DENIED rule 8"));
+}
+END_TEST
+
+START_TEST(totals_are_not_counted_where_paths_are_asked_for)
+{
+    int asked = 0;
+    put_dir("in");
+    put_noise("in/secret", 100, 1);
+    const char *source = "in";
+    struct gl_transfer_send_options send = send_of(&source, 1);
+    struct gl_transfer_receive_options receive = receive_to("out");
+    send.totals = true;
+    send.permit = (struct gl_transfer_permit){deny_secret, &asked};
+    run_copy(&send, &receive);
+    ck_assert_uint_eq(pair.b.progress.total_bytes, 0);
+    ck_assert_uint_eq(pair.b.progress.total_files, 0);
 }
 END_TEST
 
@@ -459,12 +532,13 @@ static Suite *suite(void)
     return BOX_SUITE("transfer trouble", missing_source, directory_that_may_be_written_but_not_read,
                      release_of_the_kernel, unreadable_and_unwritable,
                      sender_stops_what_the_receiver_cannot_take, floods_of_problems_both_ways,
-                     owner_is_asked_for_each_path, totals_are_told_first, interrupted_copy_goes_on,
-                     resume_checks_what_is_there, resume_of_another_file_begins_anew,
-                     resume_skips_what_is_complete, resume_changes_no_other_names,
-                     resume_with_holes, small_interrupted_files_leave_nothing,
-                     resume_distrusts_strange_leftovers, two_copies_to_one_target,
-                     source_that_changes, source_that_shrinks);
+                     owner_is_asked_for_each_path, refusals_tell_nothing,
+                     totals_are_not_counted_where_paths_are_asked_for, totals_are_told_first,
+                     interrupted_copy_goes_on, resume_checks_what_is_there,
+                     resume_of_another_file_begins_anew, resume_skips_what_is_complete,
+                     resume_changes_no_other_names, resume_with_holes,
+                     small_interrupted_files_leave_nothing, resume_distrusts_strange_leftovers,
+                     two_copies_to_one_target, source_that_changes, source_that_shrinks);
 }
 
 GL_UNIT_MAIN(suite)

@@ -259,7 +259,8 @@ int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime)
 
 int gl_dir_sync(struct gl_dir *dir)
 {
-    /* Some network file systems cannot sync a directory, and need not. EBADF: opened with O_PATH. */
+    /* Some network file systems cannot sync a directory, and need not. EBADF: opened with O_PATH.
+     */
     return fsync(dir->fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
