@@ -31,6 +31,7 @@ struct gl_settings {
     char site_key[GL_FINGERPRINT_SIZE]; /* fingerprint of the site's key; "": none */
     bool allow_loopback;
     uint32_t calls_max;       /* at a time */
+    uint32_t programs_max;    /* of exec, at a time */
     size_t window_memory;     /* all windows' growth together, bytes */
     uint64_t resume_ms;       /* how long a session waits for its host */
     struct gl_policy *policy; /* never NULL */

@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A program takes two processes and some descriptors of the agent. */
-#define JOBS_MAX 512u
 /* Each is looked for among the others; more than anybody has. */
 #define VARIABLES_MAX 4096u
 
@@ -307,8 +305,9 @@ static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
     const char *why = check(start);
     if (why)
         return gl_call_finish(call, GL_STATUS_INVALID, "%s", why);
-    if (jobs >= JOBS_MAX)
-        return gl_call_finish(call, GL_STATUS_LIMIT, "%u programs are running", jobs);
+    if (jobs >= gl_agent_settings(gl_agent_of(call))->programs_max)
+        return gl_call_finish(call, GL_STATUS_LIMIT, "%u programs are running, which is the limit",
+                              jobs);
     struct job *job = GL_NEW0(struct job);
     job->call = call;
     int err = start_process(job, loop, start, &why);

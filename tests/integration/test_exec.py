@@ -127,6 +127,15 @@ def test_what_cannot_be_run(shared, files, name, status):
     assert path in result.err and result.err.count("\n") == 1
 
 
+def test_what_is_not_text_is_shown_escaped(shared):
+    """A name from the guest or the command line cannot speak to the terminal."""
+    for name in (b"\xff\x1b[31m", "\u202eevil".encode(), b"two\nlines"):
+        result = shared.gl("exec", G, "--", name)
+        assert result.returncode == 127 and result.err.count("\n") == 1
+        assert result.stderr.strip().isascii() and b"\x1b" not in result.stderr
+        assert b"\n" not in result.stderr[:-1]
+
+
 def test_the_search_uses_the_path_of_the_program(shared, files):
     assert shared.gl("exec", G, "--", "no-such-program").returncode == 127
     assert shared.gl("exec", G, "--", "").returncode == 127
@@ -502,6 +511,21 @@ def test_two_hundred_at_once(world):
         assert (out, err, client.returncode) == (b"line %d\n" % i, b"", i % 100)
     until(lambda: not descendants(world.agent.pid), "the agent has no children left")
     assert world.agent.running and world.hostd.running
+
+
+def test_no_more_programs_than_the_limit(make_world):
+    world = make_world(agent_conf="limits { programs = 3 }\n").start()
+    clients = [world.popen("exec", "-i", G, "--", "cat") for _ in range(3)]
+    for client in clients:
+        client.stdin.write(b"up\n")
+        client.stdin.flush()
+        read_until(client.stdout, b"up\n")
+    result = world.gl("exec", G, "--", "true")
+    assert result.returncode == 125 and "limit" in result.err and result.err.count("\n") == 1
+    clients[0].communicate(timeout=PATIENCE)
+    assert world.gl("exec", G, "--", "true").returncode == 0
+    for client in clients[1:]:
+        client.communicate(timeout=PATIENCE)
 
 
 # ---------------------------------------------------------------- JSON
