@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -702,6 +703,11 @@ END_TEST
 
 START_TEST(login_shell)
 {
+    const struct passwd *entry = getpwuid(geteuid());
+    if (entry && (strstr(entry->pw_shell, "nologin") || strstr(entry->pw_shell, "false"))) {
+        printf("skipped: this account has no shell\n");
+        return;
+    }
     struct run *run = run_new(NULL);
     run->spec.login_shell = true;
     run->spec.stdin_open = true;
