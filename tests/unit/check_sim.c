@@ -108,11 +108,13 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = suite_create("sim");
-    TCase *tc = tcase_create("seeds");
-    tcase_set_timeout(tc, 0);
-    tcase_add_test(tc, cuts);
-    tcase_add_test(tc, reverts);
-    suite_add_tcase(s, tc);
+    TCase *of_cuts = tcase_create("cuts"), *of_reverts = tcase_create("reverts");
+    tcase_set_timeout(of_cuts, 0);
+    tcase_set_timeout(of_reverts, 0);
+    tcase_add_test(of_cuts, cuts);
+    tcase_add_test(of_reverts, reverts);
+    suite_add_tcase(s, of_cuts);
+    suite_add_tcase(s, of_reverts);
     return s;
 }
 
