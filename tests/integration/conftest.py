@@ -1,11 +1,35 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the integration tests; tests/lib/world.py has what they give."""
 import contextlib
+import signal
 
 import pytest
 
 from cutproxy import CutProxy
-from world import WORLDS, World, opened
+from world import WORLDS, World, full, opened
+
+#: Seconds that a test may take, fixtures of its own included; @pytest.mark.deadline(N) gives another.
+DEADLINE = full(150, 1500)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "deadline(seconds): how long the test may take")
+
+
+@pytest.fixture(autouse=True)
+def deadline(request):
+    """What blocks for ever fails, instead of the whole run."""
+    marker = request.node.get_closest_marker("deadline")
+    seconds = marker.args[0] if marker else DEADLINE
+
+    def over(*_):
+        raise TimeoutError(f"the test took more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(hookwrapper=True)
