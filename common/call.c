@@ -41,12 +41,11 @@ static void tell_cancel(struct gl_call *call)
         call->events->on_cancel(call->ctx, call, call->cancel_status);
 }
 
-/*
- * The peer sent what this method has no use for: it is wrong, and the handler hears of it as of any
- * other end. A reset by ourselves brings no on_end, hence the call here.
- */
-static void refuse_input(struct gl_call *call, const char *why)
+/* A reset by ourselves brings no on_end, hence the call of tell_cancel() here. */
+void gl_call_refuse_input(struct gl_call *call, const char *why)
 {
+    if (call->cancelled)
+        return;
     call->cancelled = true;
     call->cancel_status = GL_STATUS_INVALID;
     gl_stream_reset(call->stream, GL_STATUS_INVALID, why);
@@ -64,7 +63,7 @@ static void call_message(void *ctx, struct gl_stream *stream, struct gl_slice me
         call->events->on_message(call->ctx, call, message, charge);
     } else {
         gl_slice_unref(&message);
-        refuse_input(call, "this method takes one message only");
+        gl_call_refuse_input(call, "this method takes one message only");
     }
 }
 
@@ -79,7 +78,7 @@ static void call_data(void *ctx, struct gl_stream *stream, uint8_t channel, stru
         call->events->on_data(call->ctx, call, channel, data, charge);
     } else {
         gl_slice_unref(&data);
-        refuse_input(call, "this method takes no data");
+        gl_call_refuse_input(call, "this method takes no data");
     }
 }
 

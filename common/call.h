@@ -111,6 +111,11 @@ int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice dat
 /* Bytes not yet handed out; stop at GL_STREAM_QUEUE until on_sent. */
 size_t gl_call_queued(const struct gl_call *call);
 void gl_call_consume(struct gl_call *call, size_t charge);
+/*
+ * For a handler: the peer sent data or a message that breaks the method's contract. RESET(INVALID,
+ * why), then on_cancel from within, unless the call is cancelled already.
+ */
+void gl_call_refuse_input(struct gl_call *call, const char *why);
 bool gl_call_is_cancelled(const struct gl_call *call);
 /*
  * CLOSE(status, text), after what is queued. The call is freed; call it exactly once, also after

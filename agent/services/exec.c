@@ -154,7 +154,11 @@ static void call_data(void *ctx, struct gl_call *call, uint8_t channel, struct g
                       size_t charge)
 {
     struct job *job = ctx;
-    (void)channel; /* there is one input */
+    if (channel != 0) {
+        gl_slice_unref(&data);
+        gl_call_refuse_input(call, "a program has input on channel 0 only");
+        return;
+    }
     if (job->process) {
         gl_exec_process_write(job->process, data, charge);
         return;
@@ -179,9 +183,11 @@ static void call_message(void *ctx, struct gl_call *call, struct gl_slice messag
     int err =
         gl_message_unpack(&gl__exec_input__descriptor, message.data, message.len, &decoded, NULL);
     gl_slice_unref(&message);
-    gl_call_consume(call, charge);
-    if (err)
+    if (err) {
+        gl_call_refuse_input(call, "an input message that does not parse");
         return;
+    }
+    gl_call_consume(call, charge);
     const Gl__ExecInput *input = (const Gl__ExecInput *)decoded;
     if (job->process && input->signal)
         (void)gl_exec_process_signal(job->process, (int)input->signal);

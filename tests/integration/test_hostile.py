@@ -18,6 +18,7 @@ SEED = int(os.environ.get("GL_SEED", "1000"))
 CONNECTIONS = 1000
 STATUS_PROTOCOL = 13
 STATUS_UNSUPPORTED = 9
+STATUS_INVALID = 3
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +272,22 @@ def test_credit_that_is_overrun_is_fatal(shared):
     ends = [wire.status_text(f[4])[0] for f in frames if f[0] == wire.GOODBYE]
     assert ends in ([], [STATUS_PROTOCOL])
     assert shared.gl("exec", "g1", "--", "true").returncode == 0
+
+
+@pytest.mark.parametrize("kind, payload, channel", [
+    (wire.DATA, b"x", 1), (wire.DATA, b"", 255), (wire.MESSAGE, b"\xff", 0),
+])
+def test_input_that_breaks_the_contract_of_exec_ends_the_program(shared, kind, payload, channel):
+    script = wire.protobuf({1: [b"sh", b"-c", b"echo $$; exec sleep 1000"], 8: 1})
+    with Peer.connect(shared.control) as client:
+        client.greet()
+        client.send(wire.OPEN, 1, wire.protobuf({1: "exec", 2: "start", 3: "g1", 4: script}))
+        client.expect(wire.MESSAGE)
+        pid = int(client.expect(wire.DATA))
+        client.send(kind, 1, payload, channel=channel)
+        # A RESET of the guest, which the daemon passes on as the end of its own stream.
+        assert wire.status_text(client.expect(wire.RESET, wire.CLOSE))[0] == STATUS_INVALID
+        until(lambda: not os.path.exists(f"/proc/{pid}"), "the program's end")
 
 
 def test_errors_of_one_stream_end_that_stream_only(shared):
