@@ -179,7 +179,10 @@ static void on_data(void *ctx, struct gl_stream *stream, uint8_t channel, struct
     struct remote_run *run = ctx;
     if (channel != 1 && channel != 2) {
         gl_slice_unref(&data);
-        gl_stream_consume(stream, charge);
+        gl_terminal_restore();
+        give_up(run,
+                gl_cli_error(run->cli, run->guest, GL_STATUS_PROTOCOL,
+                             "output on the unknown channel %u; do the versions differ?", channel));
         return;
     }
     struct sink *sink = &run->sinks[channel - 1];
@@ -318,8 +321,12 @@ static void on_signal(uv_signal_t *handle, int number)
     bool again = number == run->last_signal && now - run->last_signal_ms <= SECOND_SIGNAL_MS;
     run->last_signal = number;
     run->last_signal_ms = now;
-    if (run->over)
+    if (run->over) {
+        /* There is nobody to send it to: only whoever reads our output keeps us. */
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP)
+            give_up(run, 128 + number);
         return;
+    }
     if (again && (number == SIGINT || number == SIGTERM)) {
         give_up(run, 128 + number);
         return;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """guestlink exec: what scripts rely on."""
 import base64
+import contextlib
 import hashlib
 import os
 import pwd
+import re
 import select
 import signal
 import socket
@@ -430,6 +432,21 @@ def test_the_second_interrupt_ends_the_client(shared):
     client.send_signal(signal.SIGINT)
     assert client.wait(PATIENCE) == 130
     gone(pid)  # after 5 s, by KILL
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_output_that_nobody_reads_does_not_keep_the_client(world, number):
+    """Also when the program is over, which could be told no more."""
+    client = world.popen("exec", G, "--", "head", "-c", "100000", "/dev/zero")
+    until(lambda: re.search(r"call exec.start .*status=OK", world.agent.log()), "the call's end")
+
+    def ended():
+        client.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.wait(1)  # it may not have heard of the end before
+        return client.poll() is not None
+    until(ended, "the client's end")
+    assert client.returncode == 128 + number
 
 
 def test_timeout_is_124(shared):
