@@ -16,7 +16,8 @@
 #include "terminal.h"
 #include "transfer.h"
 
-#define SIGNALS 3u
+#define SIGNALS  3u
+#define CLOSE_MS 2000u /* how long we wait for the guest's last word when all is done */
 
 struct cp {
     struct gl_cli *cli;
@@ -38,6 +39,7 @@ struct cp {
     bool failed;               /* something was not copied, and that was said */
     uint64_t start_ns;
     uv_signal_t signals[SIGNALS];
+    uv_timer_t patience;
 };
 
 /* ------------------------------------------------------------------ operands */
@@ -160,6 +162,13 @@ static void give_up(struct cp *cp, enum gl_status status, const char *text)
         gl_transfer_cancel(cp->transfer);
 }
 
+static void on_patience(uv_timer_t *timer)
+{
+    struct cp *cp = timer->data;
+    if (cp->stream != NULL)
+        release_stream(cp);
+}
+
 static void on_done(void *ctx, enum gl_status status, const char *text,
                     const struct gl_transfer_counts *counts)
 {
@@ -172,8 +181,12 @@ static void on_done(void *ctx, enum gl_status status, const char *text,
         give_up(cp, status, text);
     else if (cp->closed)
         release_stream(cp);
-    else if (cp->stream != NULL)
-        gl_stream_send_eof(cp->stream); /* the guest closes when its part is over, too */
+    else if (cp->stream != NULL) {
+        /* The guest closes when its part is over, too; that it does not changes nothing any more.
+         */
+        gl_stream_send_eof(cp->stream);
+        uv_timer_start(&cp->patience, on_patience, CLOSE_MS, 0);
+    }
 }
 
 static void on_problem(void *ctx, const struct gl_transfer_problem *problem)
@@ -241,13 +254,13 @@ static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, c
 {
     struct cp *cp = ctx;
     (void)stream;
-    if (status != GL_STATUS_OK) {
+    if (cp->transfer == NULL) {
+        release_stream(cp);
+    } else if (status != GL_STATUS_OK) {
         give_up(cp, status, text);
-    } else if (cp->transfer != NULL) {
+    } else {
         cp->closed = true;
         gl_transfer_on_eof(cp->transfer);
-    } else {
-        release_stream(cp);
     }
 }
 
@@ -354,6 +367,8 @@ static void show_summary(const struct cp *cp)
 static int copy(struct cp *cp)
 {
     cp->start_ns = uv_hrtime();
+    uv_timer_init(cp->cli->loop, &cp->patience);
+    cp->patience.data = cp;
     cp->shows = !cp->quiet && !cp->cli->json && gl_terminal_is(2);
     int error = cp->to_guest ? start_sending(cp) : start_receiving(cp);
     if (error < 0)
@@ -365,6 +380,7 @@ static int copy(struct cp *cp)
         uv_run(cp->cli->loop, UV_RUN_ONCE);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&cp->signals[i], NULL);
+    uv_close((uv_handle_t *)&cp->patience, NULL);
     uv_run(cp->cli->loop, UV_RUN_NOWAIT);
     if (cp->outcome.status != GL_STATUS_OK)
         return gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
