@@ -60,6 +60,7 @@ static size_t guest_length(const char *operand)
 
 static int take_operands(struct cp *cp, int argc, char **argv)
 {
+    static char home[] = ".";
     struct gl_cli *cli = cp->cli;
     if (argc < 2)
         return gl_cli_usage(cli, "SRC and DST are expected");
@@ -81,8 +82,9 @@ static int take_operands(struct cp *cp, int argc, char **argv)
         if (!cp->to_guest && (len != named || strncmp(argv[i], cp->guest, named) != 0))
             return gl_cli_usage(cli, "all sources must be of one guest, '%s' is not of %s", argv[i],
                                 cp->guest);
+        /* "GUEST:" alone is the home there, whose content is meant, as by "GUEST:." */
         if (!cp->to_guest)
-            argv[i] += named + 1;
+            argv[i] = argv[i][named + 1] != '\0' ? argv[i] + named + 1 : home;
     }
     if (cp->to_guest)
         cp->destination += named + 1;

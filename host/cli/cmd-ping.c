@@ -73,7 +73,10 @@ static void pinger_summary(const struct gl_cli *cli, struct pinger *p)
     if (p->received == 0)
         return;
     qsort(p->all, p->received, sizeof(*p->all), compare);
-    double median = (double)p->all[p->received / 2] / 1e6;
+    size_t middle = p->received / 2;
+    double median = (double)p->all[middle] / 1e6;
+    if (p->received % 2 == 0)
+        median = (median + (double)p->all[middle - 1] / 1e6) / 2;
     double mean = (double)p->sum_ns / (double)p->received / 1e6;
     double min = (double)p->min_ns / 1e6, max = (double)p->max_ns / 1e6;
     if (cli->json)
