@@ -69,6 +69,10 @@ def describe(top):
     return found
 
 
+def without_directories(found):
+    return {name: what for name, what in found.items() if what[0] != "directory"}
+
+
 def parts(folder):
     """Temporary files of copies in a folder."""
     return [name for name in os.listdir(folder) if name.startswith(".guestlink-")]
@@ -159,11 +163,12 @@ def test_tree(way, here):
     # a hole takes no room
     if os.stat(f"{here}/in/sparse").st_blocks < 1000:
         assert os.stat(f"{here}/out/sparse").st_blocks < 1000
-    # again, into what is there now
+    # again, into what is there now: a directory that was there keeps its own mode and time
     os.mkdir(f"{here}/target")
     for _ in range(2):
         assert way.cp(f"{here}/in", f"{here}/target/", options=["-r"]).returncode == 0
-        assert describe(f"{here}/in") == describe(f"{here}/target/in")
+        assert without_directories(describe(f"{here}/in")) == \
+            without_directories(describe(f"{here}/target/in"))
 
 
 def test_any_name(way, here):
