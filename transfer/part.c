@@ -6,7 +6,9 @@
 
 #include "mem.h"
 
-#define TRIES 100 /* against others who make and remove parts at the same time */
+#define TRIES        100 /* against others who make and remove parts at the same time */
+#define BUSY_WAIT_MS 50u
+#define BUSY_WAITS   60 /* 3 s: an interrupted copy that is still being tidied up lets go of it */
 
 /* Locks fd. Where there are no locks, copies to one target at the same time are the user's own
  * care. */
@@ -27,7 +29,7 @@ static bool is_still(struct gl_dir *dir, const char *name, int fd)
 
 /*
  * Looks at what has the name already. 0: it is locked and taken. UV_ENOENT: nothing is there (any
- * more). UV_EAGAIN: it is in use, or not ours to remove.
+ * more). UV_EBUSY: it is in use. UV_EAGAIN: it is not ours to remove.
  */
 static int take_leftover(struct gl_dir *dir, const char *name, bool resume, uint64_t max,
                          struct gl_part *part)
@@ -38,7 +40,7 @@ static int take_leftover(struct gl_dir *dir, const char *name, bool resume, uint
         return err == UV_ENOENT ? err : UV_EAGAIN;
     if (lock(fd)) {
         gl_file_close(fd);
-        return UV_EAGAIN;
+        return UV_EBUSY;
     }
     if (is_still(dir, name, fd)) {
         if (resume && info.trusted && info.size <= max) {
@@ -51,6 +53,17 @@ static int take_leftover(struct gl_dir *dir, const char *name, bool resume, uint
         err = UV_ENOENT;
     }
     gl_file_close(fd);
+    return err;
+}
+
+/* The same for a resume that follows an interrupted copy at once. */
+static int take_for_resume(struct gl_dir *dir, const char *name, uint64_t max, struct gl_part *part)
+{
+    int err = take_leftover(dir, name, true, max, part);
+    for (int i = 0; i < BUSY_WAITS && err == UV_EBUSY; i++) {
+        uv_sleep(BUSY_WAIT_MS);
+        err = take_leftover(dir, name, true, max, part);
+    }
     return err;
 }
 
@@ -77,13 +90,15 @@ int gl_part_open(struct gl_dir *dir, const char *name, bool resume, uint64_t max
     struct gl_part part = GL_PART_NONE;
     gl_part_name(name, part.name);
     part.findable = true;
-    int err = resume ? take_leftover(dir, part.name, resume, max, &part) : UV_ENOENT;
-    for (int i = 0; i < TRIES && (err == UV_ENOENT || err == UV_EEXIST || err == UV_EAGAIN); i++) {
+    int err = resume ? take_for_resume(dir, part.name, max, &part) : UV_ENOENT;
+    for (int i = 0;
+         i < TRIES && (err == UV_ENOENT || err == UV_EEXIST || err == UV_EAGAIN || err == UV_EBUSY);
+         i++) {
         if (err == UV_EEXIST && part.findable)
             err = take_leftover(dir, part.name, resume, max, &part);
         if (err == 0)
             break;
-        if (err == UV_EAGAIN || (err == UV_EEXIST && !part.findable)) {
+        if (err == UV_EAGAIN || err == UV_EBUSY || (err == UV_EEXIST && !part.findable)) {
             gl_part_name_random(part.name);
             part.findable = false;
         }
