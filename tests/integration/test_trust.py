@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 
 import pytest
 
@@ -236,6 +237,35 @@ def test_one_key_at_two_places(world):
     world.wait_guest()
     assert trust_of(world)["fingerprint"] == shown["fingerprint"]
     assert world.gl("exec", "clone", "--", "true").returncode == 0
+
+
+def on_machine(uuid):
+    """What runs a program on a machine of this SMBIOS UUID: it sees another /sys/class."""
+    script = ('mount -t tmpfs none /sys/class && mkdir -p /sys/class/dmi/id && '
+              'echo "$0" >/sys/class/dmi/id/product_uuid && exec "$@"')
+    return ["unshare", "-m", "sh", "-c", script, uuid]
+
+
+def test_a_cloned_image_makes_itself_a_new_key(make_world):
+    """On another machine the key is not the guest's any more; both go on side by side."""
+    origin, copy = "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+    if subprocess.run([*on_machine(origin), "true"], capture_output=True, check=False).returncode:
+        pytest.skip("cannot give a program another /sys")
+    world = make_world()
+    world.start_hostd()
+    first = world.add_agent("origin", wrapper=on_machine(origin))
+    before = trust_of(world, "origin")
+    shutil.copytree(world.dir + "/origin", world.dir + "/copy")
+    world.add_agent("copy", wrapper=on_machine(copy))
+    assert trust_of(world, "copy")["fingerprint"] != before["fingerprint"]
+    for name in ("origin", "copy"):
+        assert trust_of(world, name)["trust"] == "accepted"
+        assert world.gl("exec", name, "--", "echo", name).out == name + "\n"
+    assert trust_of(world, "origin")["fingerprint"] == before["fingerprint"]
+    first.stop()
+    world.add_agent("origin", wrapper=on_machine(origin))  # the same machine: the same key
+    assert trust_of(world, "origin")["fingerprint"] == before["fingerprint"]
+    assert len(world.gl("--json", "ls").json["guests"]) == 2
 
 
 def test_a_clone_that_announces_a_new_key_has_no_right_of_the_old_one(world):

@@ -139,9 +139,9 @@ class Result(subprocess.CompletedProcess):
 class Daemon:
     """One run of a daemon. Its log goes to a file; all runs of a World's log are kept."""
 
-    def __init__(self, world, name, args, log, env=None):
+    def __init__(self, world, name, args, log, env=None, wrapper=()):
         self.world, self.name, self.log_path = world, name, log
-        self.args = [program(name, world.build), *args]
+        self.args = [*wrapper, program(name, world.build), *args]
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -258,9 +258,9 @@ class World:
 
     # ---- daemons
 
-    def daemon(self, program_name, args, log_name, env=None):
-        """Starts a further daemon, which close() stops as well."""
-        daemon = Daemon(self, program_name, args, os.path.join(self.dir, log_name), env)
+    def daemon(self, program_name, args, log_name, env=None, wrapper=()):
+        """Starts a further daemon, which close() stops as well. `wrapper` execs it, if given."""
+        daemon = Daemon(self, program_name, args, os.path.join(self.dir, log_name), env, wrapper)
         self.daemons.append(daemon)
         return daemon
 
@@ -289,12 +289,12 @@ class World:
             self.wait_guest()
         return self.agent
 
-    def add_agent(self, name, state=None, connect=None, conf=None, wait=True):
+    def add_agent(self, name, state=None, connect=None, conf=None, wait=True, wrapper=()):
         """A further agent: of its own state folder DIR/name, unless told otherwise."""
         state = state or os.path.join(self.dir, name)
         args = ["--connect", f"unix:{connect or self.connect}", "--name", name, "--state", state,
                 "--config", self.write(os.path.join(self.dir, f"{name}.conf"), conf or "")]
-        agent = self.daemon("guestlink-agent", args, f"agent-{name}.log")
+        agent = self.daemon("guestlink-agent", args, f"agent-{name}.log", wrapper=wrapper)
         if wait:
             self.wait_guest(name)
         return agent
