@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The tests' own tools: a tool that is wrong would let the others pass."""
+import errno
 import os
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -144,3 +146,35 @@ def test_a_world_finds_what_is_left(monkeypatch):
     with pytest.raises(AssertionError) as why:
         own.close()
     assert "runtime error" in str(why.value) and "sleep 1000" in str(why.value)
+
+
+# ---------------------------------------------------------------- no vsock
+
+def test_no_test_can_reach_a_host_by_vsock():
+    """Not even a program that a test starts; Unix sockets work."""
+    with pytest.raises(OSError) as why:
+        socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+    assert why.value.errno == errno.EAFNOSUPPORT
+    code = "import socket; socket.socket(socket.AF_UNIX); socket.socket(socket.AF_VSOCK)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False,
+                          timeout=60)
+    assert b"Address family not supported" in done.stderr, done
+
+
+def test_what_runs_the_tests_passes_the_status_on():
+    guard = worlds.program("tests/lib/no-vsock")
+    assert subprocess.run([guard, "sh", "-c", "exit 7"], check=False, timeout=60).returncode == 7
+    done = subprocess.run([guard, "/no/such/program"], check=False, timeout=60, capture_output=True)
+    assert done.returncode == 127 and b"/no/such/program" in done.stderr
+    assert subprocess.run([guard], check=False, timeout=60, capture_output=True).returncode == 2
+
+
+def test_an_agent_without_an_address_dials_the_default_in_vain(make_world):
+    """What a slip in a test would do: it ends at the guard."""
+    own = make_world()
+    with pytest.raises(OSError):
+        socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+    agent = own.daemon("guestlink-agent", ["--state", own.agent_state, "--config", own.agent_conf],
+                       "agent.log")
+    agent.wait_log("vsock:host:1007: cannot connect: address family not supported")
+    agent.stop()
