@@ -35,14 +35,13 @@ static enum gl_status on_allow(void *ctx, struct gl_call *call, const struct gl_
 {
     struct gl_agent *agent = ctx;
     (void)service;
-    (void)request;
     enum gl_policy_answer answer =
         ask(agent, call, &(struct gl_policy_question){.method = NULL}, method->asks, ret_text);
     if (answer == GL_POLICY_DENY) {
-        gl_audit_refused(call, *ret_text);
+        gl_audit_refused(call, request, *ret_text);
         return GL_STATUS_DENIED;
     }
-    gl_audit_begin(&agent->audit, call, uv_hrtime());
+    gl_audit_begin(&agent->audit, call, request, uv_hrtime());
     return GL_STATUS_OK;
 }
 
@@ -78,6 +77,11 @@ enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_ques
     enum gl_policy_answer answer = ask(agent, call, detail, false, ret_text);
     gl_audit_detail(&agent->audit, call, detail, answer == GL_POLICY_ALLOW ? NULL : *ret_text);
     return answer == GL_POLICY_ALLOW ? GL_STATUS_OK : GL_STATUS_DENIED;
+}
+
+void gl_agent_note_problem(struct gl_call *call, enum gl_status status, const char *path)
+{
+    gl_audit_problem(&gl_agent_of(call)->audit, call, status, path);
 }
 
 bool gl_agent_asks_more(struct gl_call *call)

@@ -41,6 +41,11 @@ const struct gl_settings *gl_agent_settings(const struct gl_agent *agent);
 enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_question *detail,
                                const char **ret_text);
 /*
+ * A part of the call failed (a file of a tree), here in the guest, though the call as a whole will
+ * end with OK: the audit record then says so. `path` is not escaped.
+ */
+void gl_agent_note_problem(struct gl_call *call, enum gl_status status, const char *path);
+/*
  * Does the answer to this call depend on program, path or user at all? If not, a handler that would
  * have to ask for each file of a tree asks once for the whole.
  */

@@ -41,6 +41,12 @@ struct gl_call_events {
     void (*on_cancel)(void *ctx, struct gl_call *call, enum gl_status status);
 };
 
+/* What a request names, as it stands there. The texts are the receiver's; NULL: it names none. */
+struct gl_call_target {
+    char *program, *user, *path;
+    size_t paths; /* of which `path` is the first */
+};
+
 struct gl_method {
     const char *name;
     const ProtobufCMessageDescriptor *request;
@@ -56,6 +62,8 @@ struct gl_method {
      * refused.
      */
     bool asks;
+    /* For whoever records calls, also those that never reach the handler. May be NULL. */
+    void (*about)(const ProtobufCMessage *request, struct gl_call_target *ret_target);
 };
 
 struct gl_service {

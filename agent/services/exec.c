@@ -330,6 +330,15 @@ static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
     gl_call_handle(call, &call_events, job);
 }
 
+static void exec_about(const ProtobufCMessage *request, struct gl_call_target *ret_target)
+{
+    const Gl__ExecStart *start = (const Gl__ExecStart *)request;
+    if (start->n_argv)
+        ret_target->program = gl_message_cstring(start->argv[0]);
+    if (*start->user)
+        ret_target->user = gl_strdup(start->user);
+}
+
 static const struct gl_method methods[] = {
     {
         .name = "start",
@@ -337,6 +346,7 @@ static const struct gl_method methods[] = {
         .request_max = GL_MESSAGE_MAX,
         .asks = true,
         .start = exec_start,
+        .about = exec_about,
     },
     {.name = NULL},
 };

@@ -9,8 +9,8 @@
 
 #include "mem.h"
 #include "message.h"
-#include "service.h"
 #include "path.h"
+#include "service.h"
 #include "transfer.h"
 
 #define COPIES_MAX  64u /* at a time: a thread each */
@@ -25,6 +25,24 @@ static unsigned copies;
 
 /* ------------------------------------------------------------------ events */
 
+/* What fails at the other end is its own concern. */
+static void note_problem(struct copy *copy, bool of_other,
+                         const struct gl_transfer_problem *problem)
+{
+    if (!of_other && problem->status != GL_STATUS_OK)
+        gl_agent_note_problem(copy->call, problem->status, problem->path);
+}
+
+static void on_receive_problem(void *ctx, const struct gl_transfer_problem *problem)
+{
+    note_problem(ctx, problem->by_sender, problem);
+}
+
+static void on_send_problem(void *ctx, const struct gl_transfer_problem *problem)
+{
+    note_problem(ctx, !problem->by_sender, problem);
+}
+
 static void on_done(void *ctx, enum gl_status status, const char *text,
                     const struct gl_transfer_counts *counts)
 {
@@ -35,7 +53,8 @@ static void on_done(void *ctx, enum gl_status status, const char *text,
     gl_free(copy);
 }
 
-static const struct gl_transfer_events transfer_events = {.on_done = on_done};
+static const struct gl_transfer_events receive_events = {on_receive_problem, on_done};
+static const struct gl_transfer_events send_events = {on_send_problem, on_done};
 
 static void on_message(void *ctx, struct gl_call *call, struct gl_slice message, size_t charge)
 {
@@ -173,7 +192,7 @@ static void receive_into(struct gl_call *call, const ProtobufCMessage *request)
             .permit = permit_of(copy),
         };
         began(copy, gl_transfer_receive(gl_agent_loop(gl_agent_of(call)), gl_call_stream(call),
-                                        &options, &transfer_events, copy, &copy->transfer));
+                                        &options, &receive_events, copy, &copy->transfer));
     }
     gl_free(destination);
 }
@@ -192,6 +211,21 @@ static enum gl_status take_sources(struct gl_call *call, const Gl__FileSend *sta
             return status;
     }
     return GL_STATUS_OK;
+}
+
+static void about_receive(const ProtobufCMessage *request, struct gl_call_target *ret_target)
+{
+    const Gl__FileReceive *start = (const Gl__FileReceive *)request;
+    ret_target->path = gl_message_cstring(start->destination);
+    ret_target->paths = 1;
+}
+
+static void about_send(const ProtobufCMessage *request, struct gl_call_target *ret_target)
+{
+    const Gl__FileSend *start = (const Gl__FileSend *)request;
+    if (start->n_sources)
+        ret_target->path = gl_message_cstring(start->sources[0]);
+    ret_target->paths = start->n_sources;
 }
 
 static void send_sources(struct gl_call *call, const ProtobufCMessage *request)
@@ -220,7 +254,7 @@ static void send_sources(struct gl_call *call, const ProtobufCMessage *request)
             .permit = permit_of(copy),
         };
         began(copy, gl_transfer_send(gl_agent_loop(gl_agent_of(call)), gl_call_stream(call),
-                                     &options, &transfer_events, copy, &copy->transfer));
+                                     &options, &send_events, copy, &copy->transfer));
     }
     for (size_t i = 0; i < start->n_sources; i++)
         gl_free(paths[i]);
@@ -234,6 +268,7 @@ static const struct gl_method methods[] = {
         .request_max = 64 * 1024,
         .asks = true,
         .start = receive_into,
+        .about = about_receive,
     },
     {
         .name = "send",
@@ -241,6 +276,7 @@ static const struct gl_method methods[] = {
         .request_max = GL_MESSAGE_MAX,
         .asks = true,
         .start = send_sources,
+        .about = about_send,
     },
     {.name = NULL},
 };
