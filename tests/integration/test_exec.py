@@ -358,15 +358,20 @@ def test_errors_that_nobody_reads_do_not_matter(shared):
 
 def test_a_slow_reader_stalls_the_program(shared):
     """However much it could write: nobody's memory grows, and all of it comes at last."""
-    client = shared.popen("exec", G, "--", PYTHON, "-c", """if True:
+    client = shared.popen("exec", "-i", G, "--", PYTHON, "-c", """if True:
         import os, sys
         block = b'x' * 65536
+        os.write(2, b'.')
+        os.read(0, 1)  # the first dot is through: stdout alone may use up all credit from here on
         for i in range(3200):
             os.write(1, block)
             os.write(2, b'.')
         """)
+    assert os.read(client.stderr.fileno(), 1) == b"."
+    client.stdin.write(b"x")
+    client.stdin.flush()
     before, counted = rss(shared.agent.pid), 0
-    stalled = until(lambda: _is_stalled(client), "the program is stalled")
+    stalled = _stalled_after(client)
     limit = (160 if sanitized() else 40) << 20  # 200 MiB are on their way
     assert rss(shared.agent.pid) - before < limit and rss(client.pid) < limit
     assert stalled < 3200
@@ -378,7 +383,7 @@ def test_a_slow_reader_stalls_the_program(shared):
     assert client.wait(PATIENCE) == 0 and counted == 3200 * 65536
 
 
-def _is_stalled(client):
+def _stalled_after(client):
     """How many dots have come, once no more do."""
     seen = 0
     while select.select([client.stderr], [], [], 1.0)[0]:
