@@ -7,6 +7,7 @@
 
 #include "agent.h"
 #include "exec-helper.h"
+#include "exec-process.h"
 #include "host-trust.h"
 #include "identity.h"
 #include "log.h"
@@ -157,6 +158,7 @@ static void finish(struct program *program)
 {
     uv_timer_t limit;
     gl_session_free(program->session);
+    gl_exec_process_stop_preparing();
     for (size_t i = 0; i < GL_ARRAY_SIZE(program->signals); i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
     uv_timer_init(&program->loop, &limit);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,13 +127,16 @@ static void read_request(struct gl_exec_job *job, int memory)
  * any system's size: the C library keeps its hands on its internal signals, which its
  * posix_spawn(3) leaves ignored.
  */
-static void restore_defaults(const struct gl_exec_job *job)
+static void restore_signals(void)
 {
     static const unsigned char by_default[256];
-    struct rlimit limit;
     for (int number = 1; number < _NSIG; number++)
         syscall(SYS_rt_sigaction, number, by_default, NULL, _NSIG / 8);
-    umask(022);
+}
+
+static void restore_open_files(const struct gl_exec_job *job)
+{
+    struct rlimit limit;
     if (!job->request->open_files || getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     if (limit.rlim_cur > job->request->open_files) {
@@ -192,7 +196,8 @@ static void leave(void) __attribute__((noreturn));
 static void leave(void)
 {
     gl_exec_pam_close();
-    _exit(0); /* no destructors: there is nothing to flush, and it is fast */
+    close(GL_EXEC_FD); /* the agent need not wait until the kernel has taken us apart */
+    _exit(0);          /* no destructors: there is nothing to flush, and it is fast */
 }
 
 /* Ours and whatever was left to us. Returns whether there are any more. */
@@ -344,7 +349,6 @@ static void run(struct parent *p)
     int failed[2];
     if (p->signals < 0 || pipe2(failed, O_CLOEXEC) != 0)
         give_up("pipe");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
     p->job.helper = getpid();
     p->main = p->session = fork();
     if (p->main < 0)
@@ -366,9 +370,14 @@ void gl_exec_helper_main(void)
     int memory = -1;
     (void)fcntl(GL_EXEC_FD, F_SETFD, FD_CLOEXEC);
     syscall(SYS_close_range, GL_EXEC_FD + 1u, ~0u, 0u);
+    restore_signals();
+    umask(022);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    (void)getpwuid(geteuid()); /* what the C library has to read for it, it reads now */
+    /* All that does not need the job was before it: see exec-spare.h. */
     receive_start(&parent.job, &memory);
     read_request(&parent.job, memory);
-    restore_defaults(&parent.job);
+    restore_open_files(&parent.job);
     if (gl_exec_account_find(&parent.job) != 0 || prepare_user(&parent.job) != 0)
         _exit(1);
     run(&parent);

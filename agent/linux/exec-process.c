@@ -3,8 +3,8 @@
  * The agent's side of a running program: what its helper reports, what its pipes hold, and when all
  * of it is over.
  *
- * It is over when the helper was reaped, its socket has ended, and the outputs are closed; then the
- * handles are closed, and on_end comes from the last of them.
+ * It is over when the helper's socket has ended, which is its last act, and the outputs are closed;
+ * then the handles are closed, and on_end comes from the last of them.
  */
 #include "exec-process.h"
 
@@ -19,9 +19,11 @@
 
 #include "exec-pipes.h"
 #include "exec-protocol.h"
+#include "exec-spare.h"
 #include "exec-spawn.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
+#include "reaper.h"
 
 #define SILENCE_MS 100  /* see exec-process.h: what is left behind and holds the output ... */
 #define LINGER_MS  2000 /* ... and what does not stop writing */
@@ -29,13 +31,18 @@
 #define STUCK_MS                                                                                   \
     30000 /* a helper that starts nothing and does not end: PAM or NSS waits for somebody */
 
+/* It may take longer to vanish than its process has news. */
+struct helper {
+    struct gl_reaper_child child;
+    struct gl_exec_process *process; /* NULL: over */
+};
+
 struct gl_exec_process {
     uv_loop_t *loop;
     const struct gl_exec_events *events;
     void *ctx;
-    struct gl_list node; /* of the reaper */
-    pid_t helper;        /* 0: reaped */
-    int control;         /* -1: ended */
+    struct helper *helper; /* NULL: reaped */
+    int control;           /* -1: ended */
     uv_poll_t control_poll;
     uv_timer_t timer;
     struct gl_exec_output out[2];
@@ -62,6 +69,8 @@ static void handle_closed(struct gl_exec_process *p)
     if (--p->handles > 0)
         return;
     p->events->on_end(p->ctx, &p->result);
+    if (p->helper)
+        p->helper->process = NULL;
     gl_free(p);
 }
 
@@ -110,7 +119,7 @@ static void close_control(struct gl_exec_process *p)
 /* Is it over? */
 static void look(struct gl_exec_process *p)
 {
-    if (p->finishing || p->helper || p->control >= 0)
+    if (p->finishing || p->control >= 0)
         return;
     /* Without an exit there is no output worth waiting for; nor with nobody to hear it. */
     if (!p->exited || p->discard)
@@ -125,66 +134,12 @@ static void look(struct gl_exec_process *p)
     uv_close((uv_handle_t *)&p->timer, poll_closed);
 }
 
-/* ------------------------------------------------------------------ reaping */
-
-/*
- * Only our own pids are waited for: others, as libuv's, are left alone. One watcher for all
- * programs; it is there while one runs.
- */
-static struct reaper {
-    uv_signal_t signal;
-    struct gl_list processes;
-} * reaper;
-
-static void reaper_closed(uv_handle_t *handle)
+static void on_reaped(struct gl_reaper_child *child)
 {
-    gl_free(handle->data);
-}
-
-static void reaper_remove(struct gl_exec_process *p)
-{
-    gl_list_remove(&p->node);
-    if (reaper && gl_list_empty(&reaper->processes)) {
-        uv_close((uv_handle_t *)&reaper->signal, reaper_closed);
-        reaper = NULL;
-    }
-}
-
-static void on_sigchld(uv_signal_t *handle, int number)
-{
-    struct reaper *r = handle->data;
-    (void)number;
-    GL_LIST_FOREACH_SAFE (node, &r->processes) {
-        struct gl_exec_process *p = GL_CONTAINER_OF(node, struct gl_exec_process, node);
-        if (waitpid(p->helper, NULL, WNOHANG) == 0)
-            continue;
-        p->helper = 0;
-        reaper_remove(p);
-        look(p);
-    }
-}
-
-static int reaper_add(uv_loop_t *loop, struct gl_exec_process *p)
-{
-    if (!reaper) {
-        struct reaper *r = GL_NEW0(struct reaper);
-        gl_list_init(&r->processes);
-        int err = uv_signal_init(loop, &r->signal);
-        if (err) {
-            gl_free(r);
-            return err;
-        }
-        r->signal.data = r;
-        reaper = r;
-        err = uv_signal_start(&r->signal, on_sigchld, SIGCHLD);
-        if (err) {
-            uv_close((uv_handle_t *)&r->signal, reaper_closed);
-            reaper = NULL;
-            return err;
-        }
-    }
-    gl_list_append(&reaper->processes, &p->node);
-    return 0;
+    struct helper *helper = GL_CONTAINER_OF(child, struct helper, child);
+    if (helper->process)
+        helper->process->helper = NULL;
+    gl_free(helper);
 }
 
 /* ------------------------------------------------------------------ output */
@@ -491,7 +446,7 @@ static void on_stuck(uv_timer_t *timer)
 {
     struct gl_exec_process *p = timer->data;
     if (p->helper && !p->started)
-        kill(p->helper, SIGKILL);
+        kill(p->helper->child.pid, SIGKILL);
 }
 
 void gl_exec_process_terminate(struct gl_exec_process *p, bool discard)
@@ -563,14 +518,17 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
     p->in.on_used = on_input_used;
     p->in.on_closed = pipe_closed;
     p->in.ctx = p;
+    p->helper = GL_NEW0(struct helper);
+    p->helper->process = p;
+    p->helper->child.on_reaped = on_reaped;
     struct gl_exec_spawned spawned;
-    int err = reaper_add(loop, p);
+    int err = gl_reaper_add(loop, &p->helper->child);
     if (err)
         goto fail;
     err = gl_exec_spawn(spec, &spawned);
     if (err)
         goto fail_reaper;
-    p->helper = spawned.helper;
+    p->helper->child.pid = spawned.helper;
     uv_timer_init(loop, &p->timer);
     p->timer.data = p;
     p->control_poll.data = p;
@@ -585,8 +543,25 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
     return 0;
 
 fail_reaper:
-    reaper_remove(p);
+    gl_reaper_remove(&p->helper->child);
 fail:
+    gl_free(p->helper);
     gl_free(p);
     return err;
+}
+
+/* ------------------------------------------------------------------ ahead of it */
+
+static bool stopping;
+
+void gl_exec_process_prepare(uv_loop_t *loop)
+{
+    if (!stopping)
+        gl_exec_spare_prepare(loop);
+}
+
+void gl_exec_process_stop_preparing(void)
+{
+    stopping = true;
+    gl_exec_spare_drop();
 }

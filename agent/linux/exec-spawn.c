@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * posix_spawn(3) of ourselves. Not uv_spawn: that knows no single descriptor 3 without its own
- * ideas of the others, and reaps behind our back. Not fork: the agent has threads and may be large.
- */
 #include "exec-spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "exec-helper.h"
 #include "exec-protocol.h"
+#include "exec-spare.h"
 #include "mem.h"
 #include "startup.h"
-
-/* Not our file by its name: after an upgrade there is another one. proc_pid_exe(5) reaches the one
- * that we are. */
-#define SELF "/proc/self/exe"
 
 static void close_fd(int *fd)
 {
@@ -196,55 +187,43 @@ static int send_start(int control, int memory, const int theirs[3])
     return sendmsg(control, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* A process group of its own, so that a ^C to an agent on a terminal is heard by the agent alone.
- */
-static int spawn(int control, pid_t *ret_pid)
+/* As the helper to spawned, or nothing is left of it. */
+static int give_start(pid_t helper, int control, int memory, const int theirs[3],
+                      struct gl_exec_spawned *spawned)
 {
-    static char name[] = "guestlink-agent", option[] = GL_EXEC_HELPER_OPTION;
-    char *argv[] = {name, option, NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigemptyset(&none);
-    int err = posix_spawn_file_actions_init(&actions);
-    if (err)
-        return -err;
-    err = posix_spawnattr_init(&attributes);
+    int err = send_start(control, memory, theirs);
     if (err) {
-        posix_spawn_file_actions_destroy(&actions);
-        return -err;
+        close(control);
+        waitpid(helper, NULL, 0); /* killed, or it hears now that nobody wants it */
+        return err;
     }
-    /* The helper sees to the dispositions of signals. */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    err = posix_spawn_file_actions_adddup2(&actions, control, GL_EXEC_FD);
-    if (!err)
-        err = posix_spawn(ret_pid, SELF, &actions, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return -err;
+    spawned->helper = helper;
+    spawned->control = control;
+    return 0;
+}
+
+static int start_helper(int memory, const int theirs[3], struct gl_exec_spawned *spawned)
+{
+    pid_t helper;
+    int control;
+    if (gl_exec_spare_take(&helper, &control) == 0 &&
+        give_start(helper, control, memory, theirs, spawned) == 0)
+        return 0;
+    int err = gl_exec_helper_start(&helper, &control);
+    return err ? err : give_start(helper, control, memory, theirs, spawned);
 }
 
 int gl_exec_spawn(const struct gl_exec_spec *spec, struct gl_exec_spawned *ret_spawned)
 {
     struct gl_exec_spawned spawned = {.helper = 0, .control = -1, .in = -1, .out = -1, .err = -1};
-    int memory = -1, theirs[3] = {-1, -1, -1}, control[2] = {-1, -1};
+    int memory = -1, theirs[3] = {-1, -1, -1};
     int err = make_memory(spec, &memory);
     if (!err)
         err = spec->terminal ? make_terminal(spec, &spawned, theirs)
                              : make_pipes(spec, &spawned, theirs);
-    if (!err && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
-        err = -errno;
-    spawned.control = control[0];
     if (!err)
-        err = no_block(control[0]);
-    if (!err)
-        err = send_start(control[0], memory, theirs);
-    if (!err)
-        err = spawn(control[1], &spawned.helper);
+        err = start_helper(memory, theirs, &spawned);
     close_fd(&memory);
-    close_fd(&control[1]);
     for (int i = 0; i < 3; i++)
         close_fd(&theirs[i]);
     if (err) {

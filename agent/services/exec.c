@@ -58,6 +58,7 @@ static void on_timer_closed(uv_handle_t *handle)
     struct job *job = handle->data;
     jobs--;
     send_result(job);
+    gl_exec_process_prepare(handle->loop);
     gl_free((char *)(uintptr_t)job->result.text);
     gl_free((char *)(uintptr_t)job->result.signal_name);
     free_strings(job->env);

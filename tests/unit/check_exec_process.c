@@ -4,10 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -757,6 +758,62 @@ START_TEST(many_at_once)
 END_TEST
 
 /* A process with the place of the agent is killed: nothing of its job remains. */
+/* The one that there is. */
+static long child_of_ours(void)
+{
+    char path[64];
+    long pid = 0;
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%ld", &pid), 1);
+    fclose(file);
+    return pid;
+}
+
+START_TEST(what_was_prepared_runs_the_next_one)
+{
+    struct run *run = run_new(SHELL("echo $PPID"));
+    gl_exec_process_prepare(&run->loop);
+    gl_exec_process_prepare(&run->loop); /* one is enough */
+    long helper = child_of_ours();
+    run_start(run);
+    run_until_end(run);
+    expect_exit(run, 0);
+    ck_assert_int_eq(strtol(run->out[1], NULL, 10), helper);
+    run_free(run);
+}
+END_TEST
+
+START_TEST(what_was_prepared_may_die)
+{
+    struct run *run = run_new(SHELL("echo $PPID"));
+    siginfo_t info;
+    gl_exec_process_prepare(&run->loop);
+    long helper = child_of_ours();
+    ck_assert_int_eq(kill((pid_t)helper, SIGKILL), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)helper, &info, WEXITED | WNOWAIT), 0);
+    run_start(run);
+    run_until_end(run);
+    expect_exit(run, 0);
+    ck_assert_int_ne(strtol(run->out[1], NULL, 10), helper);
+    run_free(run);
+}
+END_TEST
+
+/* run_free() sees that nothing is left. */
+START_TEST(what_was_prepared_goes_at_the_end)
+{
+    struct run *run = run_new(SHELL("true"));
+    gl_exec_process_prepare(&run->loop);
+    uint64_t before = uv_hrtime();
+    gl_exec_process_stop_preparing();
+    gl_exec_process_prepare(&run->loop);
+    run_free(run);
+    ck_assert_uint_lt((uv_hrtime() - before) / 1000000, 5000);
+}
+END_TEST
+
 START_TEST(agent_killed)
 {
     int fds[2];
@@ -800,7 +857,8 @@ static Suite *suite(void)
         early_signal_is_kept, terminate_leaves_nothing, terminate_is_gentle_first,
         terminate_at_once, terminal, terminal_end_of_input, terminal_that_is_vacant,
         terminal_output_is_whole, terminal_signal_to_foreground, terminal_hangs_up, login_shell,
-        many_at_once, agent_killed);
+        many_at_once, what_was_prepared_runs_the_next_one, what_was_prepared_may_die,
+        what_was_prepared_goes_at_the_end, agent_killed);
     return s;
 }
 

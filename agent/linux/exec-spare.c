@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * posix_spawn(3) of ourselves. Not uv_spawn: that knows no single descriptor 3 without its own
+ * ideas of the others, and reaps behind our back. Not fork: the agent has threads and may be large.
+ */
+#include "exec-spare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "exec-helper.h"
+#include "exec-protocol.h"
+#include "mem.h"
+#include "reaper.h"
+
+/* Not our file by its name: after an upgrade there is another one. proc_pid_exe(5) reaches the one
+ * that we are. */
+#define SELF "/proc/self/exe"
+
+/* ------------------------------------------------------------------ the start */
+
+/* A process group of its own, so that a ^C to an agent on a terminal is heard by the agent alone.
+ */
+static int spawn(int control, pid_t *ret_pid)
+{
+    static char name[] = "guestlink-agent", option[] = GL_EXEC_HELPER_OPTION;
+    char *argv[] = {name, option, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    int err = posix_spawn_file_actions_init(&actions);
+    if (err)
+        return -err;
+    err = posix_spawnattr_init(&attributes);
+    if (err) {
+        posix_spawn_file_actions_destroy(&actions);
+        return -err;
+    }
+    /* The helper sees to the dispositions of signals. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    err = posix_spawn_file_actions_adddup2(&actions, control, GL_EXEC_FD);
+    if (!err)
+        err = posix_spawn(ret_pid, SELF, &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return -err;
+}
+
+int gl_exec_helper_start(pid_t *ret_helper, int *ret_control)
+{
+    int control[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0)
+        return -errno;
+    int err = fcntl(control[0], F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : 0;
+    if (!err)
+        err = spawn(control[1], ret_helper);
+    close(control[1]);
+    if (err)
+        close(control[0]);
+    else
+        *ret_control = control[0];
+    return err;
+}
+
+/* ------------------------------------------------------------------ the one that waits */
+
+/* One agent in a process, so one of it. */
+static struct spare {
+    struct gl_reaper_child helper;
+    int control;
+    uv_timer_t limit;
+} * spare;
+
+static void on_closed(uv_handle_t *handle)
+{
+    gl_free(handle->data);
+}
+
+static void on_reaped(struct gl_reaper_child *helper)
+{
+    struct spare *s = GL_CONTAINER_OF(helper, struct spare, helper);
+    if (s == spare) /* killed by somebody */
+        gl_exec_spare_drop();
+    else
+        uv_close((uv_handle_t *)&s->limit, on_closed);
+}
+
+static void on_limit(uv_timer_t *limit)
+{
+    (void)limit;
+    gl_exec_spare_drop();
+}
+
+void gl_exec_spare_prepare(uv_loop_t *loop)
+{
+    if (spare)
+        return;
+    struct spare *s = GL_NEW0(struct spare);
+    s->helper.on_reaped = on_reaped;
+    if (gl_reaper_add(loop, &s->helper) != 0) {
+        gl_free(s);
+        return;
+    }
+    if (gl_exec_helper_start(&s->helper.pid, &s->control) != 0) {
+        gl_reaper_remove(&s->helper); /* whoever needs one next will say what is wrong */
+        gl_free(s);
+        return;
+    }
+    uv_timer_init(loop, &s->limit);
+    s->limit.data = s;
+    uv_timer_start(&s->limit, on_limit, GL_EXEC_SPARE_MS, 0);
+    spare = s;
+}
+
+int gl_exec_spare_take(pid_t *ret_helper, int *ret_control)
+{
+    struct spare *s = spare;
+    if (!s)
+        return UV_ENOENT;
+    spare = NULL;
+    *ret_helper = s->helper.pid;
+    *ret_control = s->control;
+    gl_reaper_remove(&s->helper);
+    uv_close((uv_handle_t *)&s->limit, on_closed);
+    return 0;
+}
+
+void gl_exec_spare_drop(void)
+{
+    struct spare *s = spare;
+    if (!s)
+        return;
+    spare = NULL;
+    close(s->control); /* which it takes as the order to leave */
+    uv_timer_stop(&s->limit);
+    if (!s->helper.pid)
+        uv_close((uv_handle_t *)&s->limit, on_closed);
+}
