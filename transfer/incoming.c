@@ -339,7 +339,8 @@ static int keep_old(struct gl_incoming *in)
 
 static int take_end(struct gl_incoming *in, const Gl__TransferEnd *end)
 {
-    if (end->size != in->position || (in->size_known && in->size != in->position))
+    /* It may be shorter than was thought at its begin, not longer. */
+    if (end->size != in->position)
         return broken(in, "a file that is not of its size");
     uint8_t digest[GL_DIGEST_SIZE];
     gl_digest_final(&in->digest, digest);

@@ -252,7 +252,10 @@ static int agree_on_offset(struct gl_outgoing *out, int fd, uint64_t size, uint6
     return gl_outgoing_send(out, &item);
 }
 
-/* Data from *offset on, at most up to `end`; *ret_bad is an error of the file. */
+/*
+ * Data from *offset on, at most up to `end`; *ret_bad is an error of the file. UV_EOF: it is
+ * shorter than it says, as those of sysfs(5) are, or has become so; *offset is its end then.
+ */
 static int send_run(struct gl_outgoing *out, int fd, uint64_t *offset, uint64_t end, int *ret_bad)
 {
     while (*offset < end && !out->file_refused) {
@@ -260,22 +263,24 @@ static int send_run(struct gl_outgoing *out, int fd, uint64_t *offset, uint64_t 
             end - *offset < GL_TRANSFER_BLOCK ? (size_t)(end - *offset) : GL_TRANSFER_BLOCK;
         struct gl_block *block = gl_block_new(want);
         ssize_t n = gl_file_read_at(fd, gl_block_data(block), want, *offset);
-        if (n < (ssize_t)want) {
+        if (n <= 0) {
             gl_block_unref(block);
-            *ret_bad = n < 0 ? (int)n : UV_EOF; /* it has become shorter */
+            *ret_bad = n < 0 ? (int)n : UV_EOF;
             return 0;
         }
-        int err = send_data(out, block, want);
+        int err = send_data(out, block, (size_t)n);
         if (err)
             return err;
-        *offset += want;
+        *offset += (uint64_t)n;
     }
     return 0;
 }
 
+/* All of it from *offset on; *ret_bad as above. */
 static int send_content(struct gl_outgoing *out, int fd, const struct gl_disk_info *info,
-                        uint64_t offset, int *ret_bad)
+                        uint64_t *ret_offset, int *ret_bad)
 {
+    uint64_t offset = *ret_offset;
     int err = 0;
     while (offset < info->size && !err && !*ret_bad && !out->file_refused) {
         uint64_t start = offset, end = info->size;
@@ -294,22 +299,23 @@ static int send_content(struct gl_outgoing *out, int fd, const struct gl_disk_in
         if (!err)
             err = send_run(out, fd, &offset, end, ret_bad);
     }
+    *ret_offset = offset;
     return err;
 }
 
-/* The whole in one item. *ret_bad as above; UV_EAGAIN: it has content, though its size is 0
- * (proc(5)). */
-static int send_whole(struct gl_outgoing *out, Gl__TransferFile *file, int fd,
-                      const struct gl_disk_info *info, int *ret_bad)
+/* The whole in one item. *ret_bad is an error of the file; UV_EAGAIN: it is longer than it says
+ * (those of proc(5) say 0), and too long for one. */
+static int send_whole(struct gl_outgoing *out, Gl__TransferFile *file, int fd, int *ret_bad)
 {
     ssize_t n = gl_file_read_at(fd, out->small, GL_TRANSFER_INLINE_MAX + 1, 0);
-    if (n < 0 || (uint64_t)n != info->size || !is_unchanged(fd, info)) {
-        *ret_bad = n < 0 ? (int)n : info->size == 0 ? UV_EAGAIN : UV_EOF;
+    if (n < 0 || n > (ssize_t)GL_TRANSFER_INLINE_MAX) {
+        *ret_bad = n < 0 ? (int)n : UV_EAGAIN;
         return 0;
     }
     uint8_t digest[GL_DIGEST_SIZE];
     gl_digest_of(out->small, (size_t)n, digest);
     file->whole = true;
+    file->size = (uint64_t)n;
     file->content = gl_message_bytes(out->small, (size_t)n);
     file->digest = gl_message_bytes(digest, sizeof digest);
     gl_engine_counts(out->transfer)->files++;
@@ -328,10 +334,10 @@ static int send_large(struct gl_outgoing *out, Gl__TransferFile *file, int fd,
     if (!err && out->waiting)
         err = agree_on_offset(out, fd, info->size, &offset, ret_bad);
     if (!err && !*ret_bad)
-        err = send_content(out, fd, info, offset, ret_bad);
-    if (!err && !*ret_bad && !out->file_refused && !is_unchanged(fd, info))
-        *ret_bad = UV_EOF;
-    return err ? err : send_end(out, info->size, *ret_bad || out->file_refused);
+        err = send_content(out, fd, info, &offset, ret_bad);
+    if (*ret_bad == UV_EOF)
+        *ret_bad = 0;
+    return err ? err : send_end(out, offset, *ret_bad || out->file_refused);
 }
 
 /* A file that tells its size only by its end. */
@@ -364,22 +370,24 @@ int gl_outgoing_file(struct gl_outgoing *out, const char *name, int fd,
     file.meta = &meta;
     file.size = info->size;
     gl_engine_begin_file(out->transfer, out->path);
+    out->file_refused = false;
     uint64_t before = out->item;
     int bad = 0, err;
     if (info->size <= GL_TRANSFER_INLINE_MAX)
-        err = send_whole(out, &file, fd, info, &bad);
+        err = send_whole(out, &file, fd, &bad);
     else
         err = send_large(out, &file, fd, info, &bad);
     if (!err && bad == UV_EAGAIN) {
         bad = 0;
         err = send_virtual(out, &file, fd, &bad);
     }
-    if (err || !bad)
-        return err;
     uint64_t item = out->item > before ? out->item : 0;
-    return bad == UV_EOF ? gl_outgoing_problem(out, item, GL_STATUS_PRECONDITION,
-                                               "changed while it was copied")
-                         : gl_outgoing_problem_errno(out, item, bad);
+    if (!err && bad)
+        return gl_outgoing_problem_errno(out, item, bad);
+    if (err || out->file_refused || is_unchanged(fd, info))
+        return err;
+    return gl_outgoing_problem(out, item, GL_STATUS_PRECONDITION,
+                               "changed while it was copied; the copy has what was read");
 }
 
 /* ------------------------------------------------------------------ streams */

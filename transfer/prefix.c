@@ -32,6 +32,7 @@ static void reader_done(struct reader *r)
     gl_free(r->buffer);
 }
 
+/* UV_EOF: the file is shorter. */
 static int reader_go(struct reader *r, uint64_t to)
 {
     while (r->offset < to) {
@@ -42,7 +43,7 @@ static int reader_go(struct reader *r, uint64_t to)
         if (n < 0)
             return (int)n;
         if ((size_t)n < want)
-            return UV_EIO;
+            return UV_EOF;
         gl_digest_update(&r->digest, r->buffer, want);
         r->offset += want;
     }
@@ -120,6 +121,8 @@ int gl_prefix_compare(struct gl_channel *channel, int fd, const Gl__TransferHave
         same = end;
     }
     reader_done(&r);
+    if (err == UV_EOF) /* it has less than the receiver has, whatever it said before */
+        err = 0;
     if (!err)
         *ret_length = same;
     return err;

@@ -13,7 +13,7 @@
 /*
  * Receiver: fills in a TransferHave for the first `length` bytes of fd; `whole`: with one digest of
  * all, since a part would be of no use. have->digests.data is to be freed. UV_ECANCELED once the
- * channel is cancelled; UV_EIO if the file is shorter.
+ * channel is cancelled; UV_EOF if the file is shorter.
  */
 int gl_prefix_tell(struct gl_channel *channel, int fd, uint64_t length, bool whole,
                    Gl__TransferHave *ret_have);
