@@ -11,8 +11,9 @@
 
 #define WAIT_MIN_MS 100u
 #define WAIT_MAX_MS 5000u
-#define FLAP_MAX_MS 500u /* the host is there and takes us: a link that shakes shall not be slow   \
-                          */
+#define FLAP_MAX_MS                                                                                \
+    500u /* the host is there and takes us: a link that shakes shall not be slow                   \
+          */
 #define PATIENCE_MIN_MS 1000u
 #define PATIENCE_MAX_MS 30000u
 #define LASTED_NS                                                                                  \
@@ -43,10 +44,11 @@ struct gl_dial {
     uv_timer_t timer;
     struct gl_connect *connect;
     struct gl_greet *greet;
-    struct gl_backoff backoff;  /* of attempts that fail */
-    struct gl_backoff flapping; /* of connections that are made and do not last */
-    bool flaps;                 /* the last one did not */
-    bool was_of_use;            /* the last one was, however short */
+    char fingerprint[GL_FINGERPRINT_SIZE]; /* of the key that was shown last */
+    struct gl_backoff backoff;             /* of attempts that fail */
+    struct gl_backoff flapping;            /* of connections that are made and do not last */
+    bool flaps;                            /* the last one did not */
+    bool was_of_use;                       /* the last one was, however short */
     bool here_only;
     bool patient;     /* in this round somebody asked for patience */
     uint64_t reached; /* when the last handshake succeeded; 0: never */
@@ -142,29 +144,27 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
     dial->events->done(dial->ctx, h, t, early, early_len);
 }
 
-/* What a person can do about it, where the status alone does not say. */
-static const char *advice(enum gl_status status)
+/*
+ * Whether somebody on the host has to decide about our key. He is to compare it with what we say
+ * here: the fingerprint in the host's own text is only the host's word.
+ */
+static bool is_about_key(enum gl_status status)
 {
-    switch (status) {
-    case GL_STATUS_PENDING:
-        return " (on the host: guestlink trust accept)";
-    case GL_STATUS_KEY_MISMATCH:
-        return " (on the host: guestlink trust ls)";
-    default:
-        return "";
-    }
+    return status == GL_STATUS_PENDING || status == GL_STATUS_KEY_MISMATCH;
 }
 
 static void on_failed(void *ctx, struct gl_greet *greet, enum gl_status status, const char *text,
                       bool by_peer)
 {
     struct gl_dial *dial = ctx;
+    static const char hint[] = "; on the host, if it shows this key: guestlink trust accept ";
     char line[1200];
     (void)greet;
     dial->greet = NULL;
     if (by_peer)
-        snprintf(line, sizeof(line), "the host refuses: %s%s%s%s", gl_status_text(status),
-                 *text ? ": " : "", text, advice(status));
+        snprintf(line, sizeof(line), "the host refuses: %s%s%s%s%s", gl_status_text(status),
+                 *text ? ": " : "", text, is_about_key(status) ? hint : "",
+                 is_about_key(status) ? dial->fingerprint : "");
     else
         snprintf(line, sizeof(line), "%s", text);
     fail(dial, status, line);
@@ -186,6 +186,7 @@ static void on_connect(void *ctx, int status, struct gl_transport *t)
     }
     struct gl_handshake_config config = {.side = GL_SIDE_A};
     dial->events->prepare(dial->ctx, &config);
+    gl_key_fingerprint(config.key->public_key, dial->fingerprint);
     config.hello.payload_max = gl_transport_payload_max(t);
     dial->state = GREETING;
     dial->greet = gl_greet_start(dial->loop, t, &config, 0, &greet_events, dial);

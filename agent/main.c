@@ -133,7 +133,7 @@ static int start(struct program *program)
         return -1;
     }
     gl_key_fingerprint(program->identity.key.public_key, fingerprint);
-    gl_info("guestlink-agent %s, key %.16s", PACKAGE_VERSION, fingerprint);
+    gl_info("guestlink-agent %s, key %s", PACKAGE_VERSION, fingerprint);
     program->agent = gl_agent_new(&program->loop, settings);
     program->session = gl_session_new(program->agent, &program->identity, &program->trust);
     watch_signals(program);

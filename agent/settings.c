@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "policy-config.h"
 #include "sys.h"
+#include "transport.h"
 
 #define DEFAULT_CONFIG  GL_SYSCONFDIR "/agent.conf"
 #define DEFAULT_STATE   GL_STATEDIR "/agent"
@@ -25,7 +26,8 @@ const char *gl_settings_judge_address(const struct gl_address *address)
         (gl_guid_is_zero(vm) || gl_guid_equal(vm, &gl_guid_broadcast) ||
          gl_guid_equal(vm, &gl_guid_children)))
         return "this VmId is no place to connect to";
-    return NULL;
+    int err = gl_transport_usable(address);
+    return err ? gl_transport_error_text(address, err) : NULL;
 }
 
 /* Whoever listens there runs in the guest: it could have itself made root by posing as the host. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Between transport.c and the implementations, one transport-*.c for each kind of address. Each has
- * a connect and a listen function on every system, which return UV_ENOTSUP where the kind does not
- * exist.
+ * a connect, a listen and a usable function on every system, which return UV_ENOTSUP where the kind
+ * does not exist.
  */
 #ifndef GL_TRANSPORT_IMPL_H
 #define GL_TRANSPORT_IMPL_H
@@ -37,9 +37,11 @@ typedef int gl_transport_connect_fn(uv_loop_t *loop, const struct gl_address *ad
 typedef int gl_transport_listen_fn(uv_loop_t *loop, const struct gl_address *address,
                                    const struct gl_listen_options *options, gl_accept_cb cb,
                                    void *ctx, struct gl_listener **ret_listener);
+typedef int gl_transport_usable_fn(const struct gl_address *address);
 
 gl_transport_connect_fn gl_local_connect, gl_vsock_connect, gl_hvsock_connect, gl_pipe_connect;
 gl_transport_listen_fn gl_local_listen, gl_vsock_listen, gl_hvsock_listen, gl_pipe_listen;
+gl_transport_usable_fn gl_local_usable, gl_vsock_usable, gl_hvsock_usable, gl_pipe_usable;
 
 /* Takes fd in any case. UV_EINVAL: not listening. UV_ENOTSUP: of no family that is known. */
 int gl_fd_listen_inherited(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,

@@ -176,6 +176,12 @@ int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
     return gl_fd_listen(loop, fd, address, true, &gl_local_family, cb, ctx, ret_listener);
 }
 
+int gl_local_usable(const struct gl_address *address)
+{
+    struct sockaddr_un to;
+    return fill_sockaddr(address->path, &to);
+}
+
 #else
 
 int gl_local_connect(uv_loop_t *loop, const struct gl_address *address,
@@ -191,6 +197,12 @@ int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
                     struct gl_listener **ret_listener)
 {
     (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_listener;
+    return UV_ENOTSUP;
+}
+
+int gl_local_usable(const struct gl_address *address)
+{
+    (void)address;
     return UV_ENOTSUP;
 }
 

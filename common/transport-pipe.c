@@ -23,3 +23,9 @@ int gl_pipe_listen(uv_loop_t *loop, const struct gl_address *address,
     (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_listener;
     return UV_ENOTSUP;
 }
+
+int gl_pipe_usable(const struct gl_address *address)
+{
+    (void)address;
+    return UV_ENOTSUP;
+}

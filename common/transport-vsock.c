@@ -150,6 +150,12 @@ int gl_vsock_listen(uv_loop_t *loop, const struct gl_address *address,
     return gl_fd_listen(loop, fd, address, false, &gl_vsock_family, cb, ctx, ret_listener);
 }
 
+int gl_vsock_usable(const struct gl_address *address)
+{
+    (void)address;
+    return 0;
+}
+
 #else
 
 int gl_vsock_connect(uv_loop_t *loop, const struct gl_address *address,
@@ -165,6 +171,12 @@ int gl_vsock_listen(uv_loop_t *loop, const struct gl_address *address,
                     struct gl_listener **ret_listener)
 {
     (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_listener;
+    return UV_ENOTSUP;
+}
+
+int gl_vsock_usable(const struct gl_address *address)
+{
+    (void)address;
     return UV_ENOTSUP;
 }
 

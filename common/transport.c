@@ -9,11 +9,12 @@
 static const struct {
     gl_transport_connect_fn *connect;
     gl_transport_listen_fn *listen;
+    gl_transport_usable_fn *usable;
 } kinds[] = {
-    [GL_ADDRESS_VSOCK] = {gl_vsock_connect, gl_vsock_listen},
-    [GL_ADDRESS_HVSOCK] = {gl_hvsock_connect, gl_hvsock_listen},
-    [GL_ADDRESS_UNIX] = {gl_local_connect, gl_local_listen},
-    [GL_ADDRESS_PIPE] = {gl_pipe_connect, gl_pipe_listen},
+    [GL_ADDRESS_VSOCK] = {gl_vsock_connect, gl_vsock_listen, gl_vsock_usable},
+    [GL_ADDRESS_HVSOCK] = {gl_hvsock_connect, gl_hvsock_listen, gl_hvsock_usable},
+    [GL_ADDRESS_UNIX] = {gl_local_connect, gl_local_listen, gl_local_usable},
+    [GL_ADDRESS_PIPE] = {gl_pipe_connect, gl_pipe_listen, gl_pipe_usable},
 };
 
 void gl_transport_bind(struct gl_transport *t, const struct gl_transport_events *events, void *ctx)
@@ -59,6 +60,11 @@ const struct gl_peer *gl_transport_peer(const struct gl_transport *t)
 uint32_t gl_transport_payload_max(const struct gl_transport *t)
 {
     return t->payload_max ? t->payload_max : GL_PAYLOAD_MAX_CAP;
+}
+
+int gl_transport_usable(const struct gl_address *address)
+{
+    return kinds[address->kind].usable(address);
 }
 
 int gl_transport_connect(uv_loop_t *loop, const struct gl_address *address,

@@ -81,6 +81,12 @@ const struct gl_peer *gl_transport_peer(const struct gl_transport *t);
 /* Largest frame payload that suits this transport, bytes (16 KiB on hv_sock, else 256 KiB). */
 uint32_t gl_transport_payload_max(const struct gl_transport *t);
 
+/*
+ * Whether the address can be used on this system at all, whoever listens there: 0, UV_ENOTSUP (no
+ * such kind here), UV_ENAMETOOLONG. gl_transport_error_text() explains.
+ */
+int gl_transport_usable(const struct gl_address *address);
+
 /* ------------------------------------------------------------------ connect */
 
 struct gl_connect; /* a dial in progress */

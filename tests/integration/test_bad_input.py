@@ -274,11 +274,26 @@ def run_daemon(world, name, *args):
     ("guestlink-agent", ["--connect", ""]), ("guestlink-agent", ["--connect"]),
     ("guestlink-agent", ["--log-level", "loud"]), ("guestlink-agent", ["--nonsense"]),
     ("guestlink-agent", ["extra"]), ("guestlink-agent", ["--connect", "unix:/tmp/a\\b"]),
+    ("guestlink-agent", ["--connect", "pipe:guestlink"]),
+    ("guestlink-agent", ["--connect", "hvsock:parent:1007"]),
+    ("guestlink-agent", ["--connect", "unix:/tmp/" + "x" * 103]),
+    ("guestlink-agent", ["--connect", "unix:/tmp/a", "--connect", "pipe:guestlink"]),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else value)
 def test_wrong_usage_of_a_daemon(shared, name, args):
     status, err = run_daemon(shared, name, *args)
     assert status == 2, err
     assert err.startswith(name + ": ") and err.count("\n") == 1 and err.strip().isprintable(), err
+
+
+@pytest.mark.parametrize("address, word", [
+    ("pipe:guestlink", "Windows"), ("hvsock:parent:1007", "Windows"),
+    ("unix:/tmp/" + "x" * 103, "too long")], ids=["pipe", "hvsock", "long"])
+def test_addresses_in_the_configuration_that_can_never_work(shared, address, word):
+    path = shared.write(shared.path("bad.conf"), f'# fine\nconnect = {{"unix:/a", "{address}"}}\n')
+    status, err = run_daemon(shared, "guestlink-agent", "--config", path, "--state",
+                             shared.dir + "/never-state")
+    assert status == 1 and err.count("\n") == 1, err
+    assert "bad.conf:2: " in err and address in err and word in err, err
 
 
 BAD_CONFIGURATION = ["# fine\n\nno-such-option = 1\n", "# fine\n\nlog-level = loud\n",

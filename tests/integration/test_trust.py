@@ -143,7 +143,10 @@ def test_approve_lets_nobody_in_before_it_is_told(make_world):
     command = f"guestlink trust accept {waiting['fingerprint']}"
     fails(world.gl("exec", "g1", "--", "true"), "g1", command, status=125)
     assert command in world.gl("doctor", "g1").out
-    world.agent.wait_log("approval")
+    said = world.agent.wait_log("approval")[-1]
+    assert said.count(waiting["fingerprint"]) == 2  # the host's word, and the agent's own
+    assert f"if it shows this key: {command}" in said
+    assert world.agent.log_lines(f", key {waiting['fingerprint']}")  # at its start
     fails(world.gl("trust", "accept", "nobody"), "nobody")
     world.gl("trust", "accept", waiting["id"], check=True)
     world.wait_guest()

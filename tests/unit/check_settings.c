@@ -134,6 +134,11 @@ START_TEST(refused)
     refuse("name = a\nconnect = {'tcp:1.2.3.4:5'}\n", 2, "tcp:1.2.3.4:5");
     refuse("connect = {'vsock:any:1007'}\n", 1, "no place");
     refuse("connect = {'unix:/a,name=b'}\n", 1, "unix:/a,name=b");
+    refuse("connect = {'unix:/a', 'pipe:a'}\n", 1, "named pipes exist on Windows only");
+    refuse("\nconnect = {'hvsock:parent:1007'}\n", 2, "hvsock addresses exist on Windows only");
+    refuse("connect = {'unix:/01234567890123456789012345678901234567890123456789"
+           "01234567890123456789012345678901234567890123456789012345678'}\n",
+           1, "too long for a socket");
     refuse("# a comment\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("site-key = abc\n", 1, "64 hexadecimal");
@@ -161,7 +166,6 @@ END_TEST
 START_TEST(loopback_only_if_wanted)
 {
     refuse("connect = {'vsock:local:1007'}\n", 0, "allow-loopback");
-    refuse("connect = {'hvsock:loopback:1007'}\n", 0, "allow-loopback");
     gl_settings_free(load("connect = {'vsock:local:1007'}\nallow-loopback = true\n"));
 }
 END_TEST

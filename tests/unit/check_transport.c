@@ -463,12 +463,18 @@ START_TEST(connect_errors)
     address.path[108] = '\0';
     ck_assert_int_eq(dial(&address, &a), UV_ENAMETOOLONG);
 
+    ck_assert_int_eq(gl_transport_usable(&address), UV_ENAMETOOLONG);
+    address.path[107] = '\0';
+    ck_assert_int_eq(gl_transport_usable(&address), 0);
+
     struct gl_address pipe = {.kind = GL_ADDRESS_PIPE, .path = "x"};
     ck_assert_int_eq(dial(&pipe, &a), UV_ENOTSUP);
     ck_assert_str_eq(gl_transport_error_text(&pipe, UV_ENOTSUP),
                      "named pipes exist on Windows only; use unix: here");
     struct gl_address hvsock = {.kind = GL_ADDRESS_HVSOCK};
     ck_assert_int_eq(dial(&hvsock, &a), UV_ENOTSUP);
+    ck_assert_int_eq(gl_transport_usable(&pipe), UV_ENOTSUP);
+    ck_assert_int_eq(gl_transport_usable(&hvsock), UV_ENOTSUP);
     ck_assert_str_eq(gl_transport_error_text(&hvsock, UV_ENOTSUP),
                      "hvsock addresses exist on Windows only; use vsock: here");
 }
