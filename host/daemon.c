@@ -190,7 +190,8 @@ static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *sett
     gl_list_init(&daemon->clients);
     gl_list_init(&daemon->waiters);
     daemon->places = gl_places_new();
-    daemon->client_log_quota = (struct gl_quota){.burst = 20, .every_ms = 3000};
+    daemon->client_log_quota =
+        (struct gl_quota){.burst = GL_LINES_BURST, .every_ms = GL_LINES_EVERY_MS};
     who_am_i(daemon);
 }
 

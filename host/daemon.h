@@ -42,6 +42,11 @@
 struct gl_listener;
 struct gl_places;
 
+/* Lines about who is not let in: one each, as long as the log stays small (20 MB a day is the
+ * most). */
+#define GL_LINES_BURST    2000u
+#define GL_LINES_EVERY_MS 1000u
+
 struct gl_daemon {
     uv_loop_t *loop;
     const struct gl_settings *settings;

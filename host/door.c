@@ -120,7 +120,7 @@ unsigned gl_doors_open(struct gl_daemon *daemon)
         door->daemon = daemon;
         door->listen = &daemon->settings->listen[i];
         door->dials = (struct gl_quota){.burst = DIALS_BURST, .every_ms = DIALS_EVERY_MS};
-        door->log_quota = (struct gl_quota){.burst = 20, .every_ms = 3000};
+        door->log_quota = (struct gl_quota){.burst = GL_LINES_BURST, .every_ms = GL_LINES_EVERY_MS};
         gl_list_append(&daemon->doors, &door->node);
         if (door_open(door)) {
             open++;
