@@ -82,7 +82,7 @@ static void look_at_guest(void *ctx, const ProtobufCMessage *item)
 {
     const Gl__Guest *guest = (const Gl__Guest *)item;
     struct doctor *d = ctx;
-    char ago[32], advice[256];
+    char ago[32], advice[320];
     if (d->guest != NULL && strcmp(d->guest, guest->name) != 0 && strcmp(d->guest, guest->id) != 0)
         return;
     d->seen = true;
@@ -101,12 +101,16 @@ static void look_at_guest(void *ctx, const ProtobufCMessage *item)
             return;
         break;
     case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
-        say(d, VERDICT_BAD,
-            "stop the agent in the copy, remove agent.key in its state directory, start it again",
-            "guest %s: %s", guest->name, guest->reason);
+        advise(advice, sizeof advice,
+               "stop the agent in the copy, remove agent.key in its state directory, start it "
+               "again; then",
+               guest->fingerprint);
+        say(d, VERDICT_BAD, advice, "guest %s: %s", guest->name, guest->reason);
         return;
     case GL__TRUST_STATE__TRUST_STATE_REVOKED:
-        say(d, VERDICT_NOTE, "", "guest %s is revoked", guest->name);
+        advise(advice, sizeof advice, "if it shall be let in again", guest->fingerprint);
+        say(d, d->guest != NULL ? VERDICT_BAD : VERDICT_NOTE, advice,
+            "guest %s is revoked: it is kept out", guest->name);
         return;
     default:
         break;
@@ -130,6 +134,10 @@ static void look_at_link(struct doctor *d)
                        NULL, &outcome) == GL_STATUS_OK)
         say(d, VERDICT_OK, "", "its agent answers within %.3f ms",
             (double)(uv_hrtime() - start) / 1e6);
+    else if (outcome.status == GL_STATUS_DENIED)
+        say(d, VERDICT_BAD,
+            "if that is not meant: mend it where it says, and have it read again (SIGHUP)",
+            "its agent is there, but ping is denied: %s", outcome.text);
     else
         say(d, VERDICT_BAD, "see the agent's log in the guest", "its agent does not answer: %s",
             outcome.text);

@@ -32,7 +32,7 @@ const struct gl_command gl_command_forget = {
     .summary = "Drop what the host remembers of a guest, its pinned key too.",
     .help =
         "GUEST is the exact name or id. A guest that is still there and connects again is new to\n"
-        "the host. To keep a guest out use 'guestlink trust revoke'.\n",
+        "the host, a revoked one too. To keep a guest out use 'guestlink trust revoke'.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

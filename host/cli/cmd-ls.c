@@ -69,7 +69,8 @@ const struct gl_command gl_command_ls = {
     .summary = "List the guests, whether they are connected, and when they were last seen.",
     .help =
         "STATE is connected, detached (the link broke and is awaited back), gone, or what keeps\n"
-        "the guest out: pending, revoked, key mismatch (see 'guestlink trust ls').\n",
+        "the guest out: pending, revoked, key mismatch, duplicate key (see 'guestlink trust ls',\n"
+        "or 'guestlink doctor' for what to do).\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""doctor names what keeps a guest out, and what to type."""
+import shutil
+
+from world import until
+
+
+def findings(world, *args, status=1):
+    """{finding: (verdict, advice)}; the words for people are the same."""
+    result = world.gl("--json", "doctor", *args)
+    assert result.returncode == status and result.json["healthy"] == (status == 0), result
+    text = world.gl("doctor", *args).out
+    for check in result.json["checks"]:
+        assert check["verdict"] in ("ok", "note", "bad")
+        assert check["advice"] == "" or f"-> {check['advice']}\n" in text
+    return {check["finding"]: (check["verdict"], check["advice"])
+            for check in result.json["checks"]}
+
+
+def about(found, *words):
+    matching = [value for finding, value in found.items() if all(word in finding for word in words)]
+    assert len(matching) == 1, (words, found)
+    return matching[0]
+
+
+def test_all_is_well(shared):
+    found = findings(shared, "g1", status=0)
+    assert about(found, "g1 is connected") == ("ok", "")
+    assert about(found, "answers within") == ("ok", "")
+
+
+def test_a_revoked_guest(world):
+    world.gl("trust", "revoke", "g1", check=True)
+    command = f"guestlink trust accept {world.guest()['fingerprint']}"
+    verdict, advice = about(findings(world, status=0), "g1 is revoked")
+    assert verdict == "note" and advice.endswith(command)
+    found = findings(world, "g1")
+    verdict, advice = about(found, "g1 is revoked")
+    assert verdict == "bad" and advice.endswith(command)
+    assert not any("agent" in finding for finding in found), found
+    world.gl(*command.split()[1:], check=True)
+    world.wait_guest()
+    findings(world, "g1", status=0)
+
+
+def test_forgetting_a_revoked_guest_makes_it_new(world):
+    """As `trust revoke --help` says."""
+    world.gl("trust", "revoke", "g1", check=True)
+    world.gl("forget", "g1", check=True)
+    world.wait_guest()
+    assert world.guest()["trust"] == "accepted"
+
+
+def test_a_key_at_two_places(world):
+    shutil.copytree(world.agent_state, world.dir + "/clone")
+    world.add_agent("clone", wait=False)
+    guest = until(lambda: (g := world.guest()) and g["trust"] == "duplicate" and g, "a duplicate")
+    verdict, advice = about(findings(world), "guest g1:")
+    assert verdict == "bad" and "agent.key" in advice
+    assert advice.endswith(f"guestlink trust accept {guest['fingerprint']}")
+    text = world.gl("ls").out
+    assert "duplicate key" in text and "duplicate key" in world.gl("ls", "--help").out
+
+
+def test_a_guest_whose_policy_is_broken(make_world):
+    world = make_world(agent_conf="policy {\n  nonsense = 1\n}\n")
+    world.start_hostd()
+    world.start_agent(wait=False)
+    world.wait_state("connected")
+    verdict, advice = about(findings(world, "g1"), "ping is denied", "agent.conf:2")
+    assert verdict == "bad" and "SIGHUP" in advice
