@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GL_FRAME_HEADER 12 /* bytes */
+#define GL_FRAME_HEADER    12 /* bytes */
 #define GL_PAYLOAD_MIN_CAP 4096u
 #define GL_PAYLOAD_MAX_CAP (256u * 1024)
-#define GL_MESSAGE_MAX (256u * 1024)
+#define GL_MESSAGE_MAX     (256u * 1024)
 #define GL_STATUS_TEXT_MAX 1024u /* bytes of text in CLOSE, RESET, GOODBYE */
 
 enum gl_frame_type {
@@ -24,15 +24,15 @@ enum gl_frame_type {
     GL_FRAME_EOF = 0x13,
     GL_FRAME_CLOSE = 0x14,
     GL_FRAME_RESET = 0x15,
+    GL_FRAME_WINDOW = 0x16,
     GL_FRAME_ACK = 0x20,
-    GL_FRAME_WINDOW = 0x21,
     GL_FRAME_PING = 0x22,
     GL_FRAME_PONG = 0x23,
     GL_FRAME_GOODBYE = 0x24,
 };
 
 #define GL_FLAG_INTERACTIVE 0x01u /* OPEN */
-#define GL_FLAG_MORE 0x02u        /* OPEN, MESSAGE */
+#define GL_FLAG_MORE        0x02u /* OPEN, MESSAGE */
 
 struct gl_frame {
     uint8_t type; /* enum gl_frame_type */

@@ -101,7 +101,6 @@ struct gl_mux {
     bool freed;  /* gl_mux_free was called; streams of others keep the memory */
     bool woken;  /* on_wake was called since the last output */
     bool in_output;
-    bool attach_windows; /* a WINDOW for every stream, once the replay is out */
     char error[256];
 
     /* streams */

@@ -226,6 +226,17 @@ static int take_eof(struct gl_stream *stream)
     return 0;
 }
 
+static int take_window(struct gl_stream *stream, uint64_t limit)
+{
+    if (limit < stream->tx_limit)
+        return gl_mux_fail(stream->mux, "WINDOW of stream %u goes back from %llu to %llu",
+                           stream->id, (unsigned long long)stream->tx_limit,
+                           (unsigned long long)limit);
+    stream->tx_limit = limit;
+    gl_stream_ready(stream);
+    return 0;
+}
+
 /* Too many of ours were refused: gl_stream_open() takes notice. */
 static void note_refused(struct gl_mux *mux)
 {
@@ -274,6 +285,8 @@ static int take_sequenced(struct gl_mux *mux, const struct arrival *a)
         return take_data(stream, a);
     case GL_FRAME_EOF:
         return take_eof(stream);
+    case GL_FRAME_WINDOW:
+        return take_window(stream, gl_get_u64(a->payload));
     default:
         return take_end(stream, a);
     }
@@ -290,22 +303,9 @@ static int take_ack(struct gl_mux *mux, uint64_t count)
         return gl_mux_fail(mux, "ACK %llu where %llu to %llu can be", (unsigned long long)count,
                            (unsigned long long)before, (unsigned long long)handed);
     /* Whoever waits for room in the replay buffer is still in its list. */
-    if (mux->resets.head || !gl_list_empty(&mux->ready[0]) || !gl_list_empty(&mux->ready[1]))
+    if (mux->resets.head || !gl_list_empty(&mux->windows) || !gl_list_empty(&mux->ready[0]) ||
+        !gl_list_empty(&mux->ready[1]))
         gl_mux_wake(mux);
-    return 0;
-}
-
-static int take_window(struct gl_mux *mux, const struct gl_frame *frame, uint64_t limit)
-{
-    struct gl_stream *stream;
-    int rc = find_stream(mux, frame, &stream);
-    if (rc || !stream)
-        return rc;
-    if (limit < stream->tx_limit)
-        return gl_mux_fail(mux, "WINDOW of stream %u goes back from %llu to %llu", frame->stream,
-                           (unsigned long long)stream->tx_limit, (unsigned long long)limit);
-    stream->tx_limit = limit;
-    gl_stream_ready(stream);
     return 0;
 }
 
@@ -329,11 +329,10 @@ static int take_frame(struct gl_mux *mux, const struct arrival *a)
     case GL_FRAME_EOF:
     case GL_FRAME_CLOSE:
     case GL_FRAME_RESET:
+    case GL_FRAME_WINDOW:
         return take_sequenced(mux, a);
     case GL_FRAME_ACK:
         return take_ack(mux, gl_get_u64(a->payload));
-    case GL_FRAME_WINDOW:
-        return take_window(mux, &a->frame, gl_get_u64(a->payload));
     case GL_FRAME_PING:
         gl_pulse_ping_came(mux, gl_get_u64(a->payload));
         return 0;

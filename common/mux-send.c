@@ -121,26 +121,15 @@ static struct gl_unit *pick_reset(struct gl_mux *mux)
 static struct gl_unit *pick_window(struct gl_mux *mux)
 {
     struct gl_list *node = gl_list_first(&mux->windows);
-    if (!node)
+    if (!node || !gl_replay_has_room(&mux->replay, 8, true))
         return NULL;
     struct gl_stream *stream = GL_CONTAINER_OF(node, struct gl_stream, window_link);
     gl_list_remove(node);
     stream->window_due = false;
     stream->rx_limit = stream->rx_consumed + stream->rx_window;
-    return gl_unit_control(GL_FRAME_WINDOW, stream->id, stream->rx_limit);
-}
-
-/* After a resume and its replay, when the peer knows all streams again: a WINDOW for each. */
-static void renew_windows(struct gl_mux *mux)
-{
-    mux->attach_windows = false;
-    GL_LIST_FOREACH (node, &mux->live) {
-        struct gl_stream *stream = GL_CONTAINER_OF(node, struct gl_stream, link);
-        if (!stream->id || stream->rx_ended || stream->window_due)
-            continue;
-        stream->window_due = true;
-        gl_list_append(&mux->windows, &stream->window_link);
-    }
+    struct gl_unit *unit = gl_unit_control(GL_FRAME_WINDOW, stream->id, stream->rx_limit);
+    gl_replay_add(&mux->replay, unit);
+    return unit;
 }
 
 enum verdict { SEND, WAIT_CREDIT, WAIT_REPLAY };
@@ -299,8 +288,6 @@ static struct gl_unit *pick(struct gl_mux *mux)
         return unit;
     if ((unit = gl_replay_next(&mux->replay)))
         return unit;
-    if (mux->attach_windows)
-        renew_windows(mux);
     if ((unit = pick_window(mux)) || (unit = pick_reset(mux)) ||
         (unit = pick_ready(mux, &mux->ready[true])) || (unit = pick_ready(mux, &mux->ready[false])))
         return unit;

@@ -231,7 +231,6 @@ void gl_mux_attach(struct gl_mux *mux, uint64_t now, const struct gl_resume_reco
     mux->replay.handed = mux->replay.sent;
     gl_replay_ack(&mux->replay, peer->rx_count);
     gl_replay_rewind(&mux->replay);
-    mux->attach_windows = true;
     gl_pulse_start(mux);
     gl_mux_wake(mux);
 }

@@ -29,7 +29,7 @@
 #define GL_WINDOW_MAX          (4u * 1024 * 1024) /* charge, per stream */
 #define GL_CHARGE_MIN          16u                /* of one MESSAGE or DATA frame */
 #define GL_REPLAY_MAX          (4u * 1024 * 1024) /* charge */
-#define GL_REPLAY_RESERVE      (64u * 1024)       /* for EOF, CLOSE, RESET */
+#define GL_REPLAY_RESERVE      (64u * 1024)       /* for EOF, CLOSE, RESET, WINDOW */
 #define GL_REPLAY_FRAME_CHARGE 64u                /* added to a frame's payload */
 #define GL_STREAM_QUEUE        (256u * 1024)      /* producers stop at this, bytes */
 

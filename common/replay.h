@@ -66,7 +66,8 @@ struct gl_replay {
 
 void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE], bool keep);
 void gl_replay_done(struct gl_replay *replay);
-/* Whether a frame may be numbered now. `control`: it may use the reserve (EOF, CLOSE, RESET). */
+/* Whether a frame may be numbered now. `control`: it may use the reserve (EOF, CLOSE, RESET,
+ * WINDOW). */
 bool gl_replay_has_room(const struct gl_replay *replay, size_t payload, bool control);
 /* Gives the sealed unit the next number; has a reference of its own if it keeps it. Not while
  * gl_replay_next() has something. */

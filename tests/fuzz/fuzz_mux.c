@@ -329,8 +329,8 @@ static void resume(struct world *w)
 
 static void lie_frame(struct world *w, struct side *s)
 {
-    static const uint8_t types[] = {0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x20,
-                                    0x21, 0x22, 0x23, 0x24, 0x01, 0x04, 0x30};
+    static const uint8_t types[] = {0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16,
+                                    0x20, 0x22, 0x23, 0x24, 0x01, 0x04, 0x30};
     uint8_t bytes[GL_FRAME_HEADER + 300];
     struct gl_frame frame = {.type = types[next(w) % sizeof(types)]};
     frame.flags = next(w) & 3;

@@ -311,6 +311,8 @@ static void revert(struct world *w)
         sim_end_apply(end, &w->tapes[side].inputs[i]);
     gl_mux_record(end->mux, &record);
     SIM_CHECK(memcmp(&record, &w->marked, sizeof(record)) == 0, "the simulation is not repeatable");
+    const struct sim_end *other = &w->ends[!side];
+    w->result.told = gl_mux_check(other->mux, &record, config.payload_max) != GL_RESUME_OK;
 
     for (unsigned i = 0; i < w->conn_count; i++) {
         struct conn *conn = &w->conns[i];
@@ -436,7 +438,9 @@ static void judge(struct world *w)
     if (!r->reverted)
         SIM_CHECK(r->outcome == SIM_DONE, "refused (%s) or broken",
                   gl_resume_reason_text(r->reason));
-    /* After a violation, too, what was delivered until then must be right. */
+    SIM_CHECK(r->outcome != SIM_BROKEN, "resumed, and then a violation");
+    /* Who was resumed forgot nothing that the other side had heard of, or has said just that again.
+     */
     if (r->outcome != SIM_REFUSED)
         sim_app_compare(&w->ends[0], &w->ends[1]);
 }

@@ -168,6 +168,7 @@ struct sim_result {
     enum gl_resume_reason reason;
     unsigned cuts, attaches, takeovers, epoch_gaps, steps;
     bool reverted;
+    bool told;      /* the other side had heard of what the revert undid */
     uint64_t moved; /* frames that the revert undid */
     uint64_t bytes, streams, dropped;
 };

@@ -47,8 +47,8 @@ static const struct {
     {0x05, 0, "RESUME", false, false, 0, 256},   {0x10, 3, "OPEN", true, true, 0, CAP},
     {0x11, 2, "MESSAGE", true, true, 0, CAP},    {0x12, 0, "DATA", true, true, 0, CAP},
     {0x13, 0, "EOF", true, true, 0, 0},          {0x14, 0, "CLOSE", true, true, 4, 1028},
-    {0x15, 0, "RESET", true, true, 4, 1028},     {0x20, 0, "ACK", false, false, 8, 8},
-    {0x21, 0, "WINDOW", true, false, 8, 8},      {0x22, 0, "PING", false, false, 8, 8},
+    {0x15, 0, "RESET", true, true, 4, 1028},     {0x16, 0, "WINDOW", true, true, 8, 8},
+    {0x20, 0, "ACK", false, false, 8, 8},        {0x22, 0, "PING", false, false, 8, 8},
     {0x23, 0, "PONG", false, false, 8, 8},       {0x24, 0, "GOODBYE", false, false, 4, 1028},
 };
 #define N_TYPES (sizeof(types) / sizeof(types[0]))

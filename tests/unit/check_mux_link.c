@@ -235,7 +235,7 @@ START_TEST(ack_passes_a_full_replay_buffer)
     pair_feed(&b, GL_FRAME_OPEN, 0, 0, 1, "x", 1);
     pair_advance(50 * PAIR_MS);
     gl_mux_tick(b.mux, b.now);
-    ck_assert_str_eq(pair_frames(&b), "ACK 1");
+    ck_assert_str_eq(pair_frames(&b), "ACK 2"); /* WINDOW and OPEN */
 }
 END_TEST
 
@@ -298,6 +298,34 @@ START_TEST(resets_wait_when_even_the_reserve_is_full)
     const char *frames = pair_frames(&b);
     ck_assert_ptr_nonnull(strstr(frames, "RESET 399 INTERNAL t"));
     ck_assert_ptr_nonnull(strstr(frames, "RESET 2 CANCELLED"));
+}
+END_TEST
+
+START_TEST(windows_use_the_reserve_and_wait_when_it_is_full)
+{
+    struct gl_stream *bulk = pair_open_stream(&b, 0, "1");
+    pair_open_stream(&a, 0, "2");
+    pair_pump(&a, &b);
+    b.consume = false;
+    pair_feed_u64(&b, GL_FRAME_WINDOW, 2, 0x10000000);
+    gl_stream_send_data(bulk, 0, pair_bytes(8 << 20), 0);
+    pair_frames(&b);
+    char last[64] = "";
+    for (unsigned i = 1;; i++) {
+        ck_assert_int_eq(pair_feed(&b, GL_FRAME_DATA, 0, 0, 1, NULL, GL_WINDOW_INITIAL), 0);
+        gl_stream_consume(b.streams[0], GL_WINDOW_INITIAL);
+        const char *frames = pair_frames(&b);
+        snprintf(last, sizeof(last), "WINDOW 1 %u", (i + 1) * GL_WINDOW_INITIAL);
+        if (!strstr(frames, last))
+            break;
+        ck_assert_uint_lt(i, GL_REPLAY_RESERVE / GL_REPLAY_FRAME_CHARGE + 3000);
+    }
+    ck_assert_uint_le(pair_stats(&b).replay, GL_REPLAY_MAX);
+    ck_assert_uint_gt(pair_stats(&b).replay, GL_REPLAY_MAX - 100);
+    unsigned wakes = b.wakes;
+    pair_feed_u64(&b, GL_FRAME_ACK, 0, pair_stats(&b).tx_frames);
+    ck_assert_uint_eq(b.wakes, wakes + 1);
+    ck_assert_ptr_nonnull(strstr(pair_frames(&b), last));
 }
 END_TEST
 
@@ -522,6 +550,7 @@ static Suite *suite(void)
         ack_passes_a_full_replay_buffer,
         full_replay_stops_all_but_the_end_of_streams,
         resets_wait_when_even_the_reserve_is_full,
+        windows_use_the_reserve_and_wait_when_it_is_full,
         local_sessions_keep_nothing,
         ping_when_it_is_quiet,
         dead_after_fifteen_seconds,

@@ -560,6 +560,18 @@ START_TEST(story)
 }
 END_TEST
 
+START_TEST(window)
+{
+    uint8_t bytes[GL_FRAME_HEADER + 8];
+    const struct gl_frame frame = {.type = GL_FRAME_WINDOW, .stream = 6, .length = 8};
+    begin("window");
+    gl_frame_encode(bytes, &frame);
+    gl_put_u64(bytes + GL_FRAME_HEADER, GL_WINDOW_INITIAL + GL_WINDOW_INITIAL / 2);
+    compare('A', bytes, sizeof(bytes));
+    finish();
+}
+END_TEST
+
 START_TEST(local)
 {
     begin("local");
@@ -684,6 +696,7 @@ static Suite *suite(void)
     TCase *t = tcase_create("protocol_examples");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, story);
+    tcase_add_test(t, window);
     tcase_add_test(t, local);
     tcase_add_test(t, hashes);
     tcase_add_test(t, tables);

@@ -7,8 +7,10 @@
  * one byte may be lost, doubled or out of order, nothing may hang once the network is calm, every
  * stream ends as somebody ended it, and the session is never refused.
  *
- * reverts: the same, and one side falls back to an earlier time. Either the resume is refused, or
- * the two sides still agree in every byte.
+ * reverts: the same, and one side falls back to an earlier time. If the other side has heard
+ * anything of the time that was undone, the resume is refused, unless the side has meanwhile said
+ * the very same again; else the two go on. Who goes on agrees in every byte, to the end: neither
+ * side ever accuses the other.
  *
  * $GL_SIM_SEEDS: how many (default 150 of each kind); $GL_SIM_SEED: this one only; $GL_SIM_FIRST:
  * the first.
@@ -25,7 +27,7 @@ static uint64_t number_of(const char *name, uint64_t otherwise)
 }
 
 struct totals {
-    unsigned runs, outcomes[3], reasons[9], reverted, moved, agreed, agreed_moved;
+    unsigned runs, outcomes[3], reasons[9], reverted, moved, told, told_again, agreed, agreed_moved;
     uint64_t cuts, attaches, takeovers, epoch_gaps, bytes, streams, dropped;
 };
 
@@ -38,6 +40,8 @@ static void add(struct totals *t, const struct sim_result *r)
     t->reverted += r->reverted;
     t->agreed += r->reverted && r->outcome == SIM_DONE;
     t->moved += r->moved > 0;
+    t->told += r->told;
+    t->told_again += r->told && r->outcome == SIM_DONE;
     t->agreed_moved += r->moved > 0 && r->outcome == SIM_DONE;
     t->cuts += r->cuts;
     t->attaches += r->attaches;
@@ -67,11 +71,10 @@ static struct totals run_seeds(bool revert)
         (unsigned long long)t.cuts, (unsigned long long)t.attaches, (unsigned long long)t.takeovers,
         (unsigned long long)t.epoch_gaps, (unsigned long long)t.dropped);
     if (revert) {
-        printf("reverts: %u reverted, %u of them past frames; %u (%u) still agreed, %u refused, %u "
-               "ended "
-               "by a violation\n",
-               t.reverted, t.moved, t.agreed, t.agreed_moved, t.outcomes[SIM_REFUSED],
-               t.outcomes[SIM_BROKEN]);
+        printf("reverts: %u reverted, %u of them past frames, %u past what the other side knew; %u "
+               "(%u, %u) still agreed, %u refused, %u ended by a violation\n",
+               t.reverted, t.moved, t.told, t.agreed, t.agreed_moved, t.told_again,
+               t.outcomes[SIM_REFUSED], t.outcomes[SIM_BROKEN]);
         for (unsigned i = 0; i < 9; i++)
             if (t.reasons[i])
                 printf("  %u: %s\n", t.reasons[i], gl_resume_reason_text((enum gl_resume_reason)i));
@@ -102,6 +105,16 @@ START_TEST(reverts)
     ck_assert_uint_gt(t.reasons[GL_RESUME_COUNTERS], 0);
     ck_assert_uint_gt(t.reasons[GL_RESUME_HASH], 0);
     ck_assert_uint_gt(t.agreed, 0);
+    ck_assert_uint_gt(t.told, t.runs / 4);
+}
+END_TEST
+
+/* One side forgets credit that it had granted: once no resume record told of that. */
+START_TEST(forgotten_credit)
+{
+    static const uint64_t seeds[] = {8462, 19789, 27982, 33113};
+    for (unsigned i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+        sim_run(seeds[i], true);
 }
 END_TEST
 
@@ -113,6 +126,7 @@ static Suite *suite(void)
     tcase_set_timeout(of_reverts, 0);
     tcase_add_test(of_cuts, cuts);
     tcase_add_test(of_reverts, reverts);
+    tcase_add_test(of_reverts, forgotten_credit);
     suite_add_tcase(s, of_cuts);
     suite_add_tcase(s, of_reverts);
     return s;
