@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "mem.h"
 #include "os.h"
 
+#define KEEP_MEMORY (1 * 1024 * 1024) /* bytes of free memory that a process may keep */
+
 static uint64_t saved_open_files;
 
 /* ------------------------------------------------------------------ the process */
@@ -32,6 +35,18 @@ static void raise_open_files(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Blocks of 256 KiB come and go with each read of a busy link. Left to itself the C library gives
+ * each back to the kernel, which clears it anew (mallopt(3)).
+ */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, KEEP_MEMORY);
+    mallopt(M_TRIM_THRESHOLD, KEEP_MEMORY);
+#endif
+}
+
 void gl_startup_prepare(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -39,6 +54,7 @@ void gl_startup_prepare(void)
     sigaction(SIGPIPE, &ignore, NULL);
     umask(077);
     raise_open_files();
+    keep_memory();
 }
 
 uint64_t gl_startup_saved_open_files(void)
