@@ -19,7 +19,7 @@
 #include "mem.h"
 #include "os.h"
 
-#define KEEP_MEMORY (1 * 1024 * 1024) /* bytes of free memory that a process may keep */
+#define KEEP_MEMORY (8 * 1024 * 1024) /* bytes of free memory that a process may keep */
 
 static uint64_t saved_open_files;
 
