@@ -136,6 +136,12 @@ int gl_file_next_data(int fd, uint64_t offset, uint64_t *ret_start, uint64_t *re
 int gl_file_truncate(int fd, uint64_t size);
 /* Permissions (mode & 0777) and, if mtime is not NULL, the time. */
 int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime);
+/*
+ * The file gets the owner and group of the regular file that has this name, if there is one, as far
+ * as we may give them. Not in a directory where anybody may make files (/tmp): there the name may
+ * have been taken in order to get what is copied (compare fs.protected_regular, proc(5)).
+ */
+void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name);
 /* Content and attributes are on the disk. */
 int gl_file_sync(int fd);
 /* Begins to write this part to the disk, so that the sync at the end finds little to do. Best

@@ -96,6 +96,7 @@ static int set_meta(struct gl_incoming *in, int fd, struct gl_dir *dir)
 static int finish_part(struct gl_incoming *in)
 {
     uint64_t size = in->position;
+    gl_file_inherit_owner(in->part.fd, in->part.dir, in->name);
     int err = set_meta(in, in->part.fd, in->part.dir);
     if (err)
         return give_up_errno(in, err);

@@ -168,6 +168,21 @@ int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)
     return futimens(fd, times) < 0 ? -errno : 0;
 }
 
+void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name)
+{
+    struct stat old, st, above;
+    if (fstatat(gl_dir_fd(dir), name, &old, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(old.st_mode) ||
+        fstat(fd, &st) < 0 || fstat(gl_dir_fd(dir), &above) < 0)
+        return;
+    bool own = old.st_uid == geteuid() || old.st_uid == above.st_uid;
+    if ((above.st_mode & S_IWOTH) && !own)
+        return;
+    if (st.st_uid == old.st_uid && st.st_gid == old.st_gid)
+        return;
+    if (fchown(fd, old.st_uid, old.st_gid) < 0)
+        (void)!fchown(fd, (uid_t)-1, old.st_gid); /* a group of ours, if that */
+}
+
 int gl_file_sync(int fd)
 {
     return fsync(fd) < 0 ? -errno : 0;

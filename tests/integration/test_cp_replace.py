@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""What becomes of a file that cp replaces: owner, permissions, hard links."""
+import os
+import stat
+
+import pytest
+
+NOBODY = 65534
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+
+
+@pytest.fixture(params=["into", "out"])
+def copy(shared, request):
+    """A function that copies, into the guest or out of it."""
+    def run(*operands, options=(), **more):
+        *sources, target = operands
+        if request.param == "into":
+            target = f"g1:{target}"
+        else:
+            sources = [f"g1:{source}" for source in sources]
+        result = shared.gl("cp", *options, *sources, target, **more)
+        assert result.returncode == 0 and result.err == "", result
+    return run
+
+
+@pytest.fixture
+def pair(shared, request):
+    """A new file with mode 0640, and an old one with 0604, in a folder of their own."""
+    folder = shared.path(request.node.name)
+    os.mkdir(folder)
+    for name, text, mode in (("new", "new content", 0o640), ("old", "old", 0o604)):
+        path = f"{folder}/{name}"
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, mode)
+    return f"{folder}/new", f"{folder}/old"
+
+
+def owner(path):
+    st = os.stat(path)
+    return st.st_uid, st.st_gid
+
+
+def content(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+@root_only
+@pytest.mark.parametrize("size", [11, 100_000])
+def test_the_owner_stays_and_permissions_come_with_the_file(copy, pair, size):
+    new, old = pair
+    os.truncate(new, size)
+    os.chown(old, NOBODY, 12345)
+    copy(new, old)
+    assert owner(old) == (NOBODY, 12345)
+    assert stat.S_IMODE(os.stat(old).st_mode) == 0o640
+    assert os.stat(old).st_size == size
+
+
+@root_only
+def test_a_file_that_is_new_is_ours(copy, pair):
+    new, old = pair
+    os.chown(new, NOBODY, NOBODY)
+    copy(new, old + "-other")
+    assert owner(old + "-other") == (os.geteuid(), os.getegid())
+
+
+@root_only
+def test_not_where_anybody_may_lay_a_file(copy, pair):
+    """Whoever took the name in /tmp before us does not get the content."""
+    new, old = pair
+    os.chmod(os.path.dirname(old), 0o1777)
+    os.chown(old, NOBODY, NOBODY)
+    copy(new, old)
+    assert owner(old) == (os.geteuid(), os.getegid()) and content(old) == "new content"
+
+
+@root_only
+def test_a_link_gives_no_owner(copy, pair):
+    """In a folder it is replaced, not followed: what it led to stays as it is."""
+    new, old = pair
+    os.chown(old, NOBODY, NOBODY)
+    link = os.path.dirname(old) + "/into/new"
+    os.mkdir(os.path.dirname(link))
+    os.symlink(old, link)
+    os.lchown(link, NOBODY, NOBODY)
+    copy(new, os.path.dirname(link))
+    assert not os.path.islink(link) and owner(link)[0] == os.geteuid()
+    assert content(old) == "old"
+
+
+def test_other_names_keep_the_old_content(copy, pair):
+    new, old = pair
+    os.link(old, old + "-name")
+    copy(new, old)
+    assert content(old) == "new content" and content(old + "-name") == "old"
+
+
+def test_what_is_read_from_standard_input_keeps_the_permissions(shared, pair):
+    _, old = pair
+    if os.geteuid() == 0:
+        os.chown(old, NOBODY, NOBODY)
+    before = owner(old)
+    assert shared.gl("cp", "-", f"g1:{old}", stdin=b"piped").returncode == 0
+    assert content(old) == "piped" and owner(old) == before
+    assert stat.S_IMODE(os.stat(old).st_mode) == 0o604
