@@ -164,19 +164,28 @@ static void ends_session_late_start(struct gl_call *call, const ProtobufCMessage
 }
 
 static const struct gl_method alpha_methods[] = {
-    {"unary", &gl__ping__descriptor, 100, unary_start, false},
-    {"list", &gl__empty__descriptor, 100, list_start, false},
-    {"fails", &gl__empty__descriptor, 100, fails_start, false},
-    {"wordy", &gl__empty__descriptor, 100, wordy_start, false},
-    {"forgets", &gl__empty__descriptor, 100, forgets_start, false},
-    {NULL, NULL, 0, NULL, false},
+    {.name = "unary", .request = &gl__ping__descriptor, .request_max = 100, .start = unary_start},
+    {.name = "list", .request = &gl__empty__descriptor, .request_max = 100, .start = list_start},
+    {.name = "fails", .request = &gl__empty__descriptor, .request_max = 100, .start = fails_start},
+    {.name = "wordy", .request = &gl__empty__descriptor, .request_max = 100, .start = wordy_start},
+    {.name = "forgets",
+     .request = &gl__empty__descriptor,
+     .request_max = 100,
+     .start = forgets_start},
+    {.name = NULL},
 };
 static const struct gl_method beta_methods[] = {
-    {"talk", &gl__empty__descriptor, 100, talk_start, false},
-    {"deaf", &gl__empty__descriptor, 100, deaf_start, false},
-    {"ends-session", &gl__empty__descriptor, 100, ends_session_start, false},
-    {"ends-session-late", &gl__empty__descriptor, 100, ends_session_late_start, false},
-    {NULL, NULL, 0, NULL, false},
+    {.name = "talk", .request = &gl__empty__descriptor, .request_max = 100, .start = talk_start},
+    {.name = "deaf", .request = &gl__empty__descriptor, .request_max = 100, .start = deaf_start},
+    {.name = "ends-session",
+     .request = &gl__empty__descriptor,
+     .request_max = 100,
+     .start = ends_session_start},
+    {.name = "ends-session-late",
+     .request = &gl__empty__descriptor,
+     .request_max = 100,
+     .start = ends_session_late_start},
+    {.name = NULL},
 };
 static const struct gl_service alpha = {"alpha", 1, "inspect", alpha_methods};
 static const struct gl_service beta = {"beta", 1, "run", beta_methods};
@@ -564,9 +573,11 @@ END_TEST
 START_TEST(large_request)
 {
     Gl__Ping ping = GL__PING__INIT;
-    static const struct gl_method big[] = {
-        {"unary", &gl__ping__descriptor, GL_MESSAGE_MAX, unary_start, false},
-        {NULL, NULL, 0, NULL, false}};
+    static const struct gl_method big[] = {{.name = "unary",
+                                            .request = &gl__ping__descriptor,
+                                            .request_max = GL_MESSAGE_MAX,
+                                            .start = unary_start},
+                                           {.name = NULL}};
     static const struct gl_service big_service = {"big", 1, "inspect", big};
     static const struct gl_service *const big_services[] = {&big_service, NULL};
     static const struct gl_dispatch big_dispatch = {.services = big_services};
