@@ -53,7 +53,7 @@ struct gl_exec_spec {
     bool terminal;          /* one terminal for all three, output comes on GL_EXEC_STDOUT */
     unsigned columns, rows; /* of it; 0: 80, 24 */
     const char *term;       /* TERM for it; NULL: "xterm" */
-    bool stdin_open;        /* else /dev/null; always as if true with a terminal */
+    bool stdin_open;        /* else /dev/null, also with a terminal: nobody types there */
     uint64_t kill_after_ms; /* between TERM and KILL; 0: GL_EXEC_KILL_AFTER_MS */
 };
 

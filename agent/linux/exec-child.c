@@ -45,6 +45,11 @@ static void take_descriptors(const struct gl_exec_job *job)
         if (dup2(fd, i) < 0)
             fail(GL_EXEC_STAGE_HELPER, errno, "dup2");
     }
+    if (job->request->no_input) {
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (null < 0 || dup2(null, 0) < 0)
+            fail(GL_EXEC_STAGE_HELPER, errno, "/dev/null");
+    }
     /* All of ours are CLOEXEC; a library's (PAM modules) may not be. */
     if (syscall(SYS_close_range, 3u, ~0u, CLOSE_CLOEXEC) != 0) {
         for (int fd = GL_EXEC_FD; fd < 256; fd++)

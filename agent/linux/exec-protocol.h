@@ -35,6 +35,7 @@ struct gl_exec_request {
     uint64_t size;
     uint32_t argc, envc;
     uint32_t login_shell, terminal;
+    uint32_t no_input; /* with a terminal: standard input is /dev/null all the same */
     uint32_t kill_after_ms;
     uint64_t open_files; /* soft limit to be given to the program; 0: leave it */
 };

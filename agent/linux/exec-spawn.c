@@ -64,6 +64,7 @@ static struct gl_exec_request *make_request(const struct gl_exec_spec *spec)
         .envc = envc,
         .login_shell = spec->login_shell,
         .terminal = spec->terminal,
+        .no_input = spec->terminal && !spec->stdin_open,
         .kill_after_ms = spec->kill_after_ms && spec->kill_after_ms < INT32_MAX
                              ? (uint32_t)spec->kill_after_ms
                              : GL_EXEC_KILL_AFTER_MS,

@@ -262,8 +262,19 @@ def test_t_without_a_terminal_here(shared):
     result = shared.gl("exec", "-itt", G, "--", "sh", "-c", "tty; cat", stdin=b"input\n")
     assert result.returncode == 0 and b"/dev/pts/" in result.stdout
     assert result.stdout.endswith(b"input\r\n") and result.stderr == b""
-    result = shared.gl("exec", "-t", G, "--", "tty", stdin=b"")
+    result = shared.gl("exec", "-t", G, "--", "sh", "-c", "tty <&1", stdin=b"")
     assert result.returncode == 0 and result.stdout.startswith(b"/dev/pts/")
+
+
+@pytest.mark.parametrize("option", ["-t", "-tt"])
+def test_a_terminal_at_which_nobody_types_has_no_input(shared, option):
+    """Neither -i nor a terminal here: whoever reads comes to the end at once, however often."""
+    script = "test -t 1 && echo terminal; cat; cat; read x || echo end"
+    for command in (["sh", "-c", script], ["sh"]):
+        result = shared.gl("exec", option, G, "--", *command, stdin=subprocess.DEVNULL, timeout=30)
+        assert result.stderr == b"", result
+    result = shared.gl("exec", option, G, "--", "sh", "-c", script, stdin=b"not read\n")
+    assert (result.returncode, result.stdout) == (0, b"terminal\r\nend\r\n")
 
 
 def test_much_output_to_a_terminal(terminal):

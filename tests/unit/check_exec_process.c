@@ -607,6 +607,7 @@ START_TEST(terminal)
         run_new(SHELL("tty >/dev/null && echo $TERM; stty size; read x; echo [$x]; "
                       "trap 'stty size; exit 5' WINCH; echo up; while :; do sleep 0.02; done"));
     run->spec.terminal = true;
+    run->spec.stdin_open = true;
     run->spec.columns = 100;
     run->spec.rows = 33;
     run->spec.term = "vt220";
@@ -628,6 +629,7 @@ START_TEST(terminal_end_of_input)
 {
     struct run *run = run_new(ARGV("cat"));
     run->spec.terminal = true;
+    run->spec.stdin_open = true;
     run_start(run);
     gl_exec_process_write(run->process, gl_slice_copy("a\nb", 3), 16);
     gl_exec_process_write_end(run->process);
@@ -644,6 +646,7 @@ START_TEST(terminal_that_is_vacant)
     struct run *run = run_new(SHELL("echo one; exec <&- >&- 2>&-; sleep 0.3; exec >/dev/tty; echo "
                                     "two; exec >&-; sleep 0.3; exit 6"));
     run->spec.terminal = true;
+    run->spec.stdin_open = true;
     run_start(run);
     run_until_end(run);
     expect_exit(run, 6);
@@ -659,6 +662,7 @@ START_TEST(terminal_output_is_whole)
     for (int i = 0; i < 20; i++) {
         struct run *run = run_new(SHELL("head -c 3000 /dev/zero | tr '\\0' x; echo; echo END"));
         run->spec.terminal = true;
+        run->spec.stdin_open = true;
         run_start(run);
         run_until_end(run);
         expect_exit(run, 0);
@@ -672,6 +676,7 @@ START_TEST(terminal_signal_to_foreground)
 {
     struct run *run = run_new(ARGV("bash", "-ic", "echo up; sleep 300; echo after $?"));
     run->spec.terminal = true;
+    run->spec.stdin_open = true;
     run->spec.env = ARGV("PS1=", "HOME=/nonexistent");
     run_start(run);
     wait_for_output(run, "up\r\n");
@@ -690,6 +695,7 @@ START_TEST(terminal_hangs_up)
     struct run *run = run_new(SHELL("setsid sh -c 'echo s $$; exec sleep 300 <&- >&- 2>&-'& "
                                     "sleep 300 & echo b $!; sleep 0.3; echo up; wait"));
     run->spec.terminal = true;
+    run->spec.stdin_open = true;
     run_start(run);
     wait_for_output(run, "up\r\n");
     long stays = strtol(strstr(run->out[1], "s ") + 2, NULL, 10);
