@@ -53,7 +53,8 @@ struct gl_link {
     uv_idle_t idle;
     uv_check_t check;
     bool woken;
-    bool early; /* what came with the handshake was not parsed yet */
+    uint64_t heard_s; /* wall clock: a machine that sleeps counts, too */
+    bool early;       /* what came with the handshake was not parsed yet */
 
     uv_timer_t tick;
     uint64_t tick_at; /* what it is set for, ns; UINT64_MAX: not set */
@@ -107,10 +108,18 @@ static void on_buffer(void *ctx, uv_buf_t *ret_room)
     *ret_room = uv_buf_init((char *)room, (unsigned)len);
 }
 
+static void note_heard(struct gl_link *l)
+{
+    uv_timeval64_t now;
+    if (uv_gettimeofday(&now) == 0 && now.tv_sec > 0)
+        l->heard_s = (uint64_t)now.tv_sec;
+}
+
 static void on_read(void *ctx, ssize_t n)
 {
     struct gl_link *l = ctx;
     if (n > 0) {
+        note_heard(l);
         gl_link_input_add(&l->input, (size_t)n);
         feed(l);
     } else if (n < 0) {
@@ -329,6 +338,7 @@ static void take_transport(struct gl_link *l, struct gl_transport *t, const uint
     l->transport = t;
     l->peer = *gl_transport_peer(t);
     l->handles++;
+    note_heard(l); /* the greeting */
     gl_transport_bind(t, &transport_events, l);
     gl_link_input_append(&l->input, early, early_len);
     l->early = early_len > 0;
@@ -499,6 +509,19 @@ const struct gl_peer *gl_link_peer(const struct gl_link *l)
 bool gl_link_is_attached(const struct gl_link *l)
 {
     return is_attached(l);
+}
+
+uint64_t gl_link_heard_s(const struct gl_link *l)
+{
+    return l->heard_s;
+}
+
+uint64_t gl_link_resume_left_ms(const struct gl_link *l)
+{
+    if (l->state != LINK_DETACHED)
+        return 0;
+    uint64_t passed = uv_hrtime() / NS_PER_MS - l->resume_step_at;
+    return passed < l->resume_left_ms ? l->resume_left_ms - passed : 0;
 }
 
 void gl_link_detach(struct gl_link *l)

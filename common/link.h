@@ -50,6 +50,10 @@ void gl_link_free(struct gl_link *link);
 struct gl_mux *gl_link_mux(struct gl_link *link);
 const struct gl_peer *gl_link_peer(const struct gl_link *link); /* of the last transport */
 bool gl_link_is_attached(const struct gl_link *link);
+/* When something of the peer came last, on whichever transport: seconds since 1970. */
+uint64_t gl_link_heard_s(const struct gl_link *link);
+/* While it is detached: how long it is waited for. 0 otherwise. */
+uint64_t gl_link_resume_left_ms(const struct gl_link *link);
 
 /*
  * Stops reading the present transport (if any), throws away what was not parsed, closes it: from

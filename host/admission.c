@@ -7,6 +7,7 @@
 
 #include "link.h"
 #include "session.h"
+#include "watch.h"
 
 #define PROBE_MS      2000u
 #define QUOTA_MACHINE 8u  /* new keys of a place in GL_TRUST_QUOTA_PERIOD: one machine, */
@@ -123,6 +124,7 @@ static void take_over(struct gl_admission *a, struct gl_session *session)
             "state? (a copied snapshot that runs beside its origin)",
             a->guest->entry->name);
     gl_link_detach(link);
+    gl_watch_notify(a->daemon, a->guest->entry);
     enum gl_resume_reason reason = gl_mux_check(mux, &a->record, a->terms.payload_max);
     if (reason != GL_RESUME_OK) {
         gl_session_end(session, gl_resume_reason_text(reason));

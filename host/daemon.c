@@ -44,6 +44,7 @@ static void on_chores(uv_timer_t *timer)
     struct gl_daemon *daemon = timer->data;
     gl_site_renew(daemon->site, gl_now_s());
     gl_doors_retry(daemon);
+    gl_sessions_touch(daemon);
     flush(daemon);
 }
 
@@ -189,6 +190,7 @@ static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *sett
     gl_list_init(&daemon->sessions);
     gl_list_init(&daemon->clients);
     gl_list_init(&daemon->waiters);
+    gl_list_init(&daemon->watchers);
     daemon->places = gl_places_new();
     daemon->client_log_quota =
         (struct gl_quota){.burst = GL_LINES_BURST, .every_ms = GL_LINES_EVERY_MS};

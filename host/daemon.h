@@ -10,6 +10,7 @@
  * the link has ended client     one connection to the control socket               owned by itself,
  * until the link has ended waiter     a host.wait call that waits for a guest            owned by
  * itself, until the call is finished
+ *   watcher    a host.watch call that hears of a guest      likewise
  */
 #ifndef GL_DAEMON_H
 #define GL_DAEMON_H
@@ -55,7 +56,7 @@ struct gl_daemon {
     uint8_t instance[GL_ID_SIZE];
     uint64_t started_s;
     char user[64]; /* who it runs as */
-    struct gl_list doors, admissions, sessions, clients, waiters;
+    struct gl_list doors, admissions, sessions, clients, waiters, watchers;
     unsigned n_admissions, n_clients;
     struct gl_places *places; /* how often each virtual machine dials */
     struct gl_listener *control;

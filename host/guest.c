@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "session.h"
+#include "watch.h"
 
 #define ENTRY_OF(node) GL_CONTAINER_OF(node, struct gl_trust_entry, node)
 #define REF_MAX        256u /* of what a user may call a guest, for texts */
@@ -31,12 +32,11 @@ bool gl_guest_is_live(const struct gl_trust_entry *entry)
 void gl_guest_forget(void *daemon, struct gl_trust_entry *entry)
 {
     struct gl_guest *guest = entry->owner;
-    (void)daemon;
-    if (!guest)
-        return;
-    gl_session_dismiss(guest, GL_STATUS_GOING_AWAY, "the host has forgotten this guest");
+    if (guest)
+        gl_session_dismiss(guest, GL_STATUS_GOING_AWAY, "the host has forgotten this guest");
     entry->owner = NULL;
     gl_free(guest);
+    gl_watch_forget(daemon, entry);
 }
 
 void gl_guests_free(struct gl_daemon *daemon)

@@ -96,9 +96,8 @@ static void on_guest_end(void *ctx, struct gl_stream *stream, enum gl_status sta
     relay->guest = NULL;
     if (ended) {
         gl_escape(why, sizeof why, text, strlen(text)); /* and cut between characters */
-        snprintf(ours, sizeof ours, "guest '%s': %s; %s", relay->guest_name,
-                 *why ? why : "its session has ended",
-                 status == GL_STATUS_NOT_STARTED ? "this was not started" : "this may have run");
+        snprintf(ours, sizeof ours, "guest '%s': %s", relay->guest_name,
+                 *why ? why : "its session has ended");
         text = ours;
     }
     gl_stream_close(relay->client, status, text);

@@ -10,6 +10,7 @@
 #include "platform.h"
 #include "service-host.h"
 #include "wait.h"
+#include "watch.h"
 
 #define ENTRY_OF(node) GL_CONTAINER_OF(node, struct gl_trust_entry, node)
 #define REQUEST_MAX    4096u
@@ -81,6 +82,12 @@ static void wait_for(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
     gl_wait_start(client->daemon, client->user, call, ((const Gl__GuestWait *)request)->guest);
+}
+
+static void watch(struct gl_call *call, const ProtobufCMessage *request)
+{
+    struct gl_control_client *client = gl_call_dispatch_context(call);
+    gl_watch_start(client->daemon, client->user, call, ((const Gl__GuestRef *)request)->guest);
 }
 
 static void rename_guest(struct gl_call *call, const ProtobufCMessage *request)
@@ -224,6 +231,10 @@ static const struct gl_method methods[] = {
      .request = &gl__guest_wait__descriptor,
      .request_max = REQUEST_MAX,
      .start = wait_for},
+    {.name = "watch",
+     .request = &gl__guest_ref__descriptor,
+     .request_max = REQUEST_MAX,
+     .start = watch},
     {0},
 };
 

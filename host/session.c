@@ -8,7 +8,9 @@
 #include "call.h"
 #include "link.h"
 #include "wait.h"
+#include "watch.h"
 
+#define TOUCH_EVERY_S  60u   /* how far the store may be behind what was last heard of a guest */
 #define OPENS_MAX      1000u /* that come to nothing, */
 #define OPENS_EVERY_MS 10u   /* and one more each: a guest that goes on is cut off */
 
@@ -93,7 +95,8 @@ static void on_open(void *ctx, struct gl_stream *stream, struct gl_slice open)
 static void touch(struct gl_session *session)
 {
     if (session->guest)
-        gl_trust_touch(session->daemon->trust, session->guest->entry, NULL, gl_now_s());
+        gl_trust_touch(session->daemon->trust, session->guest->entry, NULL,
+                       gl_link_heard_s(session->link));
 }
 
 static void on_detached(void *ctx, const char *why)
@@ -106,6 +109,8 @@ static void on_detached(void *ctx, const char *why)
                  (unsigned long long)session->daemon->settings->resume_ms / 1000);
     touch(session);
     answer_probe(session, false);
+    if (session->guest)
+        gl_watch_notify(session->daemon, session->guest->entry);
 }
 
 static void on_attached(void *ctx)
@@ -118,14 +123,18 @@ static void on_attached(void *ctx)
     LOG_LINK(session->guest, "guest '%s' is back, its session goes on",
              session->guest->entry->name);
     gl_wait_notify(session->daemon, session->guest->entry);
+    gl_watch_notify(session->daemon, session->guest->entry);
 }
 
 static void retire(struct gl_session *session)
 {
+    struct gl_guest *guest = session->guest;
     touch(session);
-    if (session->guest)
-        session->guest->session = NULL;
     session->guest = NULL;
+    if (!guest)
+        return;
+    guest->session = NULL;
+    gl_watch_notify(session->daemon, guest->entry);
 }
 
 static void on_ended(void *ctx, enum gl_status status, const char *text)
@@ -195,6 +204,7 @@ void gl_session_start(struct gl_guest *guest, const struct gl_session_terms *ter
     LOG_LINK(guest, "guest '%s' is connected from %s (%s)", guest->entry->name, address,
              guest->entry->software);
     gl_wait_notify(daemon, guest->entry);
+    gl_watch_notify(daemon, guest->entry);
 }
 
 void gl_session_resume(struct gl_session *session, struct gl_transport *t,
@@ -237,6 +247,16 @@ void gl_sessions_dismiss(struct gl_daemon *daemon, enum gl_status status, const 
     }
 }
 
+void gl_sessions_touch(struct gl_daemon *daemon)
+{
+    GL_LIST_FOREACH (node, &daemon->sessions) {
+        struct gl_session *session = GL_CONTAINER_OF(node, struct gl_session, node);
+        if (session->guest &&
+            gl_link_heard_s(session->link) >= session->guest->entry->last_seen + TOUCH_EVERY_S)
+            touch(session);
+    }
+}
+
 /* ------------------------------------------------------------------ looking */
 
 bool gl_session_is_attached(const struct gl_session *session)
@@ -270,8 +290,10 @@ void gl_session_describe(const struct gl_session *session, Gl__Guest *guest)
     gl_mux_stats(gl_link_mux(session->link), &stats);
     guest->streams = stats.streams;
     guest->rtt_us = stats.rtt_ns / 1000;
+    guest->last_seen = gl_link_heard_s(session->link);
     if (gl_session_is_attached(session)) {
         guest->connected_since = session->since_s;
-        guest->last_seen = gl_now_s();
+    } else {
+        guest->resume_left = (uint32_t)((gl_link_resume_left_ms(session->link) + 999) / 1000);
     }
 }

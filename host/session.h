@@ -34,6 +34,9 @@ void gl_session_dismiss(struct gl_guest *guest, enum gl_status status, const cha
 /* All of the daemon's, when it stops. */
 void gl_sessions_dismiss(struct gl_daemon *daemon, enum gl_status status, const char *text);
 
+/* Puts what was heard last into the trust store, of those where it is a minute behind. */
+void gl_sessions_touch(struct gl_daemon *daemon);
+
 bool gl_session_is_attached(const struct gl_session *session);
 const uint8_t *gl_session_id(const struct gl_session *session);       /* GL_ID_SIZE */
 const uint8_t *gl_session_instance(const struct gl_session *session); /* GL_ID_SIZE */

@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "json.h"
 #include "mem.h"
+#include "terminal.h"
 
 enum { OPTION_JSON = 0x7f00, OPTION_HELP };
 
@@ -70,15 +71,15 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
     return result;
 }
 
-/* One line or one object: where and what. */
-static void cli_report(const struct gl_cli *cli, const char *guest, const char *code,
-                       const char *message)
+/* One line or one object: where and what. `kind`: "error", "notice". */
+static void cli_report(const struct gl_cli *cli, const char *kind, const char *guest,
+                       const char *code, const char *message)
 {
     if (cli->json) {
         json_t *error = json_pack("{s:s, s:o, s:o}", "code", code, "guest",
                                   guest != NULL ? gl_json_bytes(guest, strlen(guest)) : json_null(),
                                   "message", gl_json_bytes(message, strlen(message)));
-        json_t *object = json_pack("{s:i, s:o}", "schema", GL_JSON_SCHEMA, "error", error);
+        json_t *object = json_pack("{s:i, s:o}", "schema", GL_JSON_SCHEMA, kind, error);
         char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
         fprintf(stderr, "%s\n", text != NULL ? text : "{}");
         free(text);
@@ -88,8 +89,10 @@ static void cli_report(const struct gl_cli *cli, const char *guest, const char *
     char *safe = gl_escape_dup(message);
     char *name = gl_escape_dup(guest);
     const char *command = cli->command != NULL ? cli->command->name : NULL;
-    fprintf(stderr, "guestlink%s%s: %s%s%s\n", command != NULL ? " " : "",
-            command != NULL ? command : "", name, guest != NULL ? ": " : "", safe);
+    /* Nothing adds a carriage return while the terminal is raw. */
+    const char *end = gl_terminal_is_raw() ? "\r\n" : "\n";
+    fprintf(stderr, "%sguestlink%s%s: %s%s%s%s", end[1] ? "\r" : "", command != NULL ? " " : "",
+            command != NULL ? command : "", name, guest != NULL ? ": " : "", safe, end);
     gl_free(name);
     gl_free(safe);
 }
@@ -101,7 +104,7 @@ int gl_cli_usage(struct gl_cli *cli, const char *format, ...)
     char *message = gl_vasprintf(format, args);
     va_end(args);
     char *line = gl_asprintf("%s; see 'guestlink %s --help'", message, cli->command->name);
-    cli_report(cli, NULL, gl_status_name(GL_STATUS_INVALID), line);
+    cli_report(cli, "error", NULL, gl_status_name(GL_STATUS_INVALID), line);
     gl_free(line);
     gl_free(message);
     return cli->command->usage;
@@ -114,15 +117,27 @@ int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, c
     va_start(args, format);
     char *message = gl_vasprintf(format, args);
     va_end(args);
-    cli_report(cli, guest, gl_status_name(status), message);
+    cli_report(cli, "error", guest, gl_status_name(status), message);
     gl_free(message);
     return cli->command->failure;
 }
 
+void gl_cli_notice(const struct gl_cli *cli, const char *guest, const char *code,
+                   const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *message = gl_vasprintf(format, args);
+    va_end(args);
+    cli_report(cli, "notice", guest, code, message);
+    gl_free(message);
+}
+
 int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *outcome)
 {
-    const char *text = outcome->text[0] != '\0' ? outcome->text : gl_status_text(outcome->status);
-    const char *hint = "";
+    const char *text = outcome->text, *hint = "";
+    if (text[0] == '\0') /* which has the hint, where there is one */
+        return gl_cli_error(cli, guest, outcome->status, "%s", gl_status_text(outcome->status));
     switch (outcome->status) {
     case GL_STATUS_LOST:
         hint = " (it may have run; look before you try again)";

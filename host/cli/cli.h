@@ -60,4 +60,11 @@ int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, c
 /* The same for a call's outcome; a hint on what to do is added by status where there is one. */
 int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *outcome);
 
+/*
+ * One line that is no error, of the same form; with --json {"schema", "notice": {"code", "guest",
+ * "message"}}. Fine while the terminal is raw.
+ */
+void gl_cli_notice(const struct gl_cli *cli, const char *guest, const char *code,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 #endif

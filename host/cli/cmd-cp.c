@@ -12,10 +12,12 @@
 #include "mem.h"
 #include "message.h"
 #include "path.h"
+#include "presence.h"
 #include "progress.h"
 #include "terminal.h"
 #include "transfer.h"
 
+#define WAY_OUT  "Ctrl-C to stop"
 #define SIGNALS  3u
 #define CLOSE_MS 2000u /* how long we wait for the guest's last word when all is done */
 
@@ -34,6 +36,7 @@ struct cp {
     bool closed;                  /* the guest has ended it */
     struct gl_transfer *transfer; /* NULL: it is over */
     struct gl_progress *progress;
+    struct gl_presence *presence;
     struct gl_transfer_counts counts;
     struct gl_outcome outcome; /* of the copy as a whole: the first that is not OK counts */
     bool failed;               /* something was not copied, and that was said */
@@ -211,9 +214,19 @@ static const struct gl_transfer_events transfer_events = {
 
 /* ------------------------------------------------------------------ the stream */
 
+static bool on_waiting(void *ctx)
+{
+    struct cp *cp = ctx;
+    gl_progress_clear(cp->progress);
+    return cp->stream != NULL;
+}
+
+static const struct gl_presence_events presence_events = {.on_waiting = on_waiting};
+
 static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice message, size_t charge)
 {
     struct cp *cp = ctx;
+    gl_presence_answered(cp->presence, WAY_OUT);
     if (cp->transfer != NULL) {
         gl_transfer_on_message(cp->transfer, message, charge);
         return;
@@ -226,6 +239,7 @@ static void on_data(void *ctx, struct gl_stream *stream, uint8_t channel, struct
                     size_t charge)
 {
     struct cp *cp = ctx;
+    gl_presence_answered(cp->presence, WAY_OUT);
     if (cp->transfer != NULL) {
         gl_transfer_on_data(cp->transfer, channel, data, charge);
         return;
@@ -372,6 +386,7 @@ static int copy(struct cp *cp)
     uv_timer_init(cp->cli->loop, &cp->patience);
     cp->patience.data = cp;
     cp->shows = !cp->quiet && !cp->cli->json && gl_terminal_is(2);
+    cp->presence = gl_presence_new(cp->cli, cp->guest, WAY_OUT, &presence_events, cp);
     int error = cp->to_guest ? start_sending(cp) : start_receiving(cp);
     if (error < 0)
         give_up(cp, gl_status_from_errno(error), uv_strerror(error));
@@ -383,6 +398,7 @@ static int copy(struct cp *cp)
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&cp->signals[i], NULL);
     uv_close((uv_handle_t *)&cp->patience, NULL);
+    gl_presence_free(cp->presence);
     uv_run(cp->cli->loop, UV_RUN_NOWAIT);
     if (cp->outcome.status != GL_STATUS_OK)
         return gl_cli_fail(cp->cli, cp->guest, &cp->outcome);

@@ -9,6 +9,7 @@
 #include "json.h"
 #include "mem.h"
 #include "out.h"
+#include "presence.h"
 #include "proto/guestlink.pb-c.h"
 
 static void line(const char *label, const char *text)
@@ -127,8 +128,11 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     if ((status = gl_cli_connect(cli)) != 0)
         return status;
     const char *guest = argv[optind];
-    if (gl_client_call(cli->client, "info", "get", guest, &empty, &gl__info__descriptor, show, cli,
-                       &outcome) != GL_STATUS_OK)
+    struct gl_presence *presence = gl_presence_new(cli, guest, "Ctrl-C to stop", NULL, NULL);
+    gl_client_call(cli->client, "info", "get", guest, &empty, &gl__info__descriptor, show, cli,
+                   &outcome);
+    gl_presence_free(presence);
+    if (outcome.status != GL_STATUS_OK)
         return gl_cli_fail(cli, guest, &outcome);
     return 0;
 }

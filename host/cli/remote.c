@@ -11,16 +11,24 @@
 #include "keys.h"
 #include "mem.h"
 #include "message.h"
+#include "presence.h"
 #include "streams.h"
 #include "terminal.h"
 #include "utf8.h"
 
 #define SECOND_SIGNAL_MS 2000 /* within which the same signal again ends us */
 #define SIGNALS_MAX      8
-#define STATUS_PIPE      141 /* 128 + SIGPIPE, as a shell says it */
-#define STATUS_TIMEOUT   124
-#define STATUS_CANNOT    126
-#define STATUS_NO_SUCH   127
+/* The guest counts the time limit, too, and says more: it is heard first, if it can be heard. */
+#define GRACE_MS  1000  /* a link that breaks may be back by then */
+#define SILENT_MS 30000 /* more than the guest needs to kill, and the daemon to find it gone */
+#define TOO_BIG_TEXT                                                                               \
+    "arguments and variables may have 256 KiB together; give data by standard input (-i), or as "  \
+    "a "                                                                                           \
+    "file (guestlink cp)"
+#define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
+#define STATUS_TIMEOUT 124
+#define STATUS_CANNOT  126
+#define STATUS_NO_SUCH 127
 
 /* What comes from one of the program's outputs. */
 struct sink {
@@ -36,6 +44,7 @@ struct remote_run {
     const char *guest;
     const struct gl_remote *remote;
     struct gl_stream *stream; /* NULL: it has ended */
+    struct gl_presence *presence;
     struct gl_input *input;
     struct sink sinks[2]; /* stdout, stderr */
     struct gl_keys keys;
@@ -49,6 +58,10 @@ struct remote_run {
     size_t n_signals;
     int last_signal;
     uint64_t last_signal_ms;
+    int unheard; /* signal that was sent to end the program; 0 once something has come after it */
+    uv_timer_t limit;
+    bool time_is_up;
+    uint64_t heard_ms; /* when something came from the program, or was written for it */
     bool raw;
 };
 
@@ -74,6 +87,20 @@ static void give_up(struct remote_run *run, int status)
     stop_streams(run);
 }
 
+/* The same, where the guest cannot hear us: the user must know what becomes of the program. */
+static void leave(struct remote_run *run, int status, enum gl_status code, const char *why)
+{
+    gl_terminal_restore();
+    if (!gl_presence_was_there(run->presence))
+        gl_cli_error(run->cli, run->guest, code, "%s: the program was not started", why);
+    else
+        gl_cli_error(run->cli, run->guest, code,
+                     "%s: the program %s; it is ended when the guest is back, or has waited for "
+                     "this host in vain",
+                     why, run->started ? "runs on" : "may be running");
+    give_up(run, status);
+}
+
 static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text)
 {
     struct remote_run *run = ctx;
@@ -87,8 +114,15 @@ static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, c
 
 /* ------------------------------------------------------------------ output */
 
+static void note_heard(struct remote_run *run)
+{
+    run->heard_ms = uv_now(run->cli->loop);
+    run->unheard = 0;
+}
+
 static void consume(struct remote_run *run, size_t charge)
 {
+    run->heard_ms = uv_now(run->cli->loop);
     if (run->stream && charge > 0)
         gl_stream_consume(run->stream, charge);
 }
@@ -177,6 +211,7 @@ static void on_data(void *ctx, struct gl_stream *stream, uint8_t channel, struct
                     size_t charge)
 {
     struct remote_run *run = ctx;
+    note_heard(run);
     if (channel != 1 && channel != 2) {
         gl_slice_unref(&data);
         gl_terminal_restore();
@@ -269,6 +304,19 @@ static void take_exit(struct remote_run *run, const Gl__ExecExit *message)
     snprintf(run->signal_name, sizeof(run->signal_name), "%s", message->signal_name);
 }
 
+/* Until then the terminal is as always: its keys are for us. */
+static void take_started(struct remote_run *run)
+{
+    int error = run->raw ? gl_terminal_raw() : 0;
+    run->started = true;
+    gl_presence_answered(run->presence, run->raw ? "~. to stop" : "Ctrl-C to stop");
+    if (error)
+        give_up(run, gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
+                                  "cannot set the terminal: %s", uv_strerror(error)));
+    else
+        start_input(run);
+}
+
 static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice message, size_t charge)
 {
     struct remote_run *run = ctx;
@@ -278,6 +326,7 @@ static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice mess
     int error = gl_message_unpack(type, message.data, message.len, &decoded, NULL);
     gl_slice_unref(&message);
     gl_stream_consume(stream, charge);
+    note_heard(run);
     if (error) {
         give_up(run, gl_cli_error(run->cli, run->guest, GL_STATUS_PROTOCOL,
                                   "the answer cannot be read; do the versions differ?"));
@@ -286,8 +335,7 @@ static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice mess
     if (run->started) {
         take_exit(run, (const Gl__ExecExit *)decoded);
     } else {
-        run->started = true;
-        start_input(run);
+        take_started(run);
     }
     gl_message_free(decoded);
 }
@@ -321,10 +369,15 @@ static void on_signal(uv_signal_t *handle, int number)
     bool again = number == run->last_signal && now - run->last_signal_ms <= SECOND_SIGNAL_MS;
     run->last_signal = number;
     run->last_signal_ms = now;
+    bool ends = number == SIGINT || number == SIGTERM || number == SIGHUP;
     if (run->over) {
         /* There is nobody to send it to: only whoever reads our output keeps us. */
-        if (number == SIGINT || number == SIGTERM || number == SIGHUP)
+        if (ends)
             give_up(run, 128 + number);
+        return;
+    }
+    if (ends && gl_presence_is_detached(run->presence)) {
+        leave(run, 128 + number, GL_STATUS_CANCELLED, "stopped while the guest is detached");
         return;
     }
     if (again && (number == SIGINT || number == SIGTERM)) {
@@ -336,6 +389,8 @@ static void on_signal(uv_signal_t *handle, int number)
         if (s->number == number)
             input.signal = (uint32_t)s->exec_signal;
     }
+    if (ends)
+        run->unheard = number;
     send_input(run, &input);
 }
 
@@ -347,7 +402,7 @@ static void on_resize(uv_signal_t *handle, int number)
 
 static void on_stop(uv_signal_t *handle, int number)
 {
-    (void)number;
+    (void)number; /* out of raw mode and back, if it is in it */
     gl_terminal_stop();
     send_size(handle->data);
 }
@@ -355,9 +410,11 @@ static void on_stop(uv_signal_t *handle, int number)
 /* After SIGSTOP the shell has made the terminal its own. */
 static void on_continue(uv_signal_t *handle, int number)
 {
+    struct remote_run *run = handle->data;
     (void)number;
-    (void)gl_terminal_raw();
-    send_size(handle->data);
+    if (run->started)
+        (void)gl_terminal_raw();
+    send_size(run);
 }
 
 static void watch_signal(struct remote_run *run, int number, uv_signal_cb callback)
@@ -383,6 +440,60 @@ static void watch_signals(struct remote_run *run)
     }
 }
 
+/* ------------------------------------------------------------------ the time limit */
+
+static bool drained(const struct remote_run *run);
+
+static void look_at_limit(struct remote_run *run);
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct remote_run *run = timer->data;
+    if (!run->time_is_up)
+        run->heard_ms = uv_now(run->cli->loop);
+    run->time_is_up = true;
+    look_at_limit(run);
+}
+
+/*
+ * A guest that hears us ends the program and tells: it may have ended in time, with output that
+ * takes long. Who does not hear us, or tells nothing for long, has had his time.
+ */
+static void look_at_limit(struct remote_run *run)
+{
+    bool detached = gl_presence_is_detached(run->presence);
+    uint64_t now = uv_now(run->cli->loop), limit = detached ? GRACE_MS : SILENT_MS;
+    if (!run->time_is_up || run->over)
+        return;
+    if (!drained(run))
+        run->heard_ms = now;
+    uint64_t passed = detached ? gl_presence_detached_ms(run->presence) : now - run->heard_ms;
+    if (passed < limit)
+        uv_timer_start(&run->limit, on_limit, limit - passed, 0);
+    else
+        leave(run, STATUS_TIMEOUT, GL_STATUS_TIMED_OUT,
+              detached ? "the time is up while the guest is detached"
+                       : "the time is up, and the guest does not answer");
+}
+
+/* ------------------------------------------------------------------ the guest comes and goes */
+
+static void on_presence(void *ctx)
+{
+    look_at_limit(ctx);
+}
+
+/* A signal that was sent just before, when nobody knew that the link is dead. */
+static bool on_waiting(void *ctx)
+{
+    struct remote_run *run = ctx;
+    if (run->unheard && !run->over)
+        leave(run, 128 + run->unheard, GL_STATUS_CANCELLED, "stopped while the guest is detached");
+    return !run->over;
+}
+
+static const struct gl_presence_events presence_events = {on_presence, on_waiting};
+
 /* ------------------------------------------------------------------ all together */
 
 static int exit_status(struct remote_run *run)
@@ -401,6 +512,8 @@ static int exit_status(struct remote_run *run)
         run->outcome.status = GL_STATUS_PROTOCOL;
         snprintf(run->outcome.text, sizeof(run->outcome.text), "the agent told no exit status");
     }
+    if (run->outcome.status == GL_STATUS_TOO_BIG)
+        return gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
     int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
     if (run->outcome.status == GL_STATUS_NOT_EXECUTABLE)
         return STATUS_CANNOT;
@@ -455,6 +568,8 @@ static void close_all(struct remote_run *run)
         gl_output_free(run->sinks[i].output);
     for (size_t i = 0; i < run->n_signals; i++)
         uv_close((uv_handle_t *)&run->signals[i], NULL);
+    uv_close((uv_handle_t *)&run->limit, NULL);
+    gl_presence_free(run->presence);
     /* The connection's handles stay; all of ours are closed in one round. */
     uv_run(run->cli->loop, UV_RUN_NOWAIT);
 }
@@ -478,25 +593,17 @@ static void fill_in(const struct remote_run *run)
 
 static void converse(struct remote_run *run)
 {
-    if (run->raw) {
-        int error = gl_terminal_raw();
-        if (error)
-            run->status = gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
-                                       "cannot set the terminal: %s", uv_strerror(error));
-    }
     fill_in(run);
-    int error = 0;
-    if (run->status < 0)
-        error = gl_call_open(gl_client_mux(run->cli->client), "exec", "start", run->guest,
+    int error = gl_call_open(gl_client_mux(run->cli->client), "exec", "start", run->guest,
                              run->remote->start, run->remote->terminal ? GL_FLAG_INTERACTIVE : 0,
                              &stream_events, run, &run->stream);
-    if (error) {
-        gl_terminal_restore();
-        run->status =
-            gl_cli_error(run->cli, run->guest, gl_status_from_errno(error), "%s",
-                         error == UV_EMSGSIZE ? "the arguments and variables are too long together"
-                                              : uv_strerror(error));
-    }
+    if (error == UV_EMSGSIZE)
+        run->status = gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
+    else if (error)
+        run->status = gl_cli_error(run->cli, run->guest, gl_status_from_errno(error), "%s",
+                                   uv_strerror(error));
+    else if (run->remote->start->timeout_ms)
+        uv_timer_start(&run->limit, on_limit, run->remote->start->timeout_ms, 0);
     while (run->status < 0 && !run->over)
         uv_run(run->cli->loop, UV_RUN_ONCE);
     if (run->cli->json)
@@ -513,6 +620,9 @@ int gl_remote_run(struct gl_cli *cli, const char *guest, const struct gl_remote 
     run->remote = remote;
     run->status = -1;
     run->raw = remote->terminal && remote->input && gl_terminal_is(0);
+    uv_timer_init(cli->loop, &run->limit);
+    run->limit.data = run;
+    run->presence = gl_presence_new(cli, guest, "Ctrl-C to stop", &presence_events, run);
     open_outputs(run);
     watch_signals(run);
     if (run->status < 0)

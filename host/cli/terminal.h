@@ -20,6 +20,7 @@ const char *gl_terminal_name(void);
  */
 int gl_terminal_raw(void);
 void gl_terminal_restore(void);
+bool gl_terminal_is_raw(void);
 /* Stops this process, as ^Z does, out of raw mode, and into it again when it is continued. */
 void gl_terminal_stop(void);
 

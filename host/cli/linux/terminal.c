@@ -135,6 +135,11 @@ void gl_terminal_restore(void)
     restore();
 }
 
+bool gl_terminal_is_raw(void)
+{
+    return tty.raw;
+}
+
 void gl_terminal_stop(void)
 {
     bool was_raw = tty.raw;
