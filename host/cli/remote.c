@@ -22,9 +22,9 @@
 #define GRACE_MS  1000  /* a link that breaks may be back by then */
 #define SILENT_MS 30000 /* more than the guest needs to kill, and the daemon to find it gone */
 #define TOO_BIG_TEXT                                                                               \
-    "arguments and variables may have 256 KiB together; give data by standard input (-i), or as "  \
-    "a "                                                                                           \
-    "file (guestlink cp)"
+    "arguments and variables are too long together (at most 256 KiB): give data by standard "      \
+    "input "                                                                                       \
+    "(-i), or as a file (guestlink cp)"
 #define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
 #define STATUS_TIMEOUT 124
 #define STATUS_CANNOT  126

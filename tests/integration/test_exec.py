@@ -77,6 +77,18 @@ def test_too_many_arguments_are_refused(shared):
     result = shared.gl("exec", G, "--", "true", *["x" * 100_000 for _ in range(4)])
     assert (result.returncode, result.stdout) == (125, b"")
     assert "too long" in result.err and result.err.count("\n") == 1
+    assert "256 KiB" in result.err and "-i" in result.err and "guestlink cp" in result.err
+
+
+@pytest.mark.parametrize("spare", [0, 20, 40, 60, 80, 150])
+def test_arguments_that_almost_fit_are_refused_in_the_same_words(shared, spare):
+    """What the daemon adds (who calls) may be too much as well."""
+    size = 256 * 1024 - spare
+    words = ["x" * 65536] * (size // 65536 - 1)
+    words.append("x" * (size - sum(map(len, words)) - 4 * len(words)))
+    result = shared.gl("exec", G, "--", "true", *words)
+    assert result.returncode in (0, 125)
+    assert result.returncode == 0 or "256 KiB" in result.err, result.err
 
 
 def test_options_end_at_the_guest(shared):
