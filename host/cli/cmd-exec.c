@@ -136,7 +136,7 @@ const struct gl_command gl_command_exec = {
         "  -t, --tty          a terminal in the guest, and -i if standard input is a terminal;\n"
         "                     if -i is given and it is none, -tt is needed to have one\n"
         "  -u, --user USER    as this user of the guest (default: as the agent runs)\n"
-        "  -w, --workdir DIR  in this directory (default: the user's home)\n"
+        "  -w, --workdir DIR  in this directory, seen from the user's home (default: that)\n"
         "  -e, --env K=V      set a variable; may be given several times\n"
         "  --timeout SEC      end it after so long: TERM, after 5 s KILL; exit status 124\n"
         "\n"
