@@ -34,7 +34,13 @@ bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
 
 bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE])
 {
-    /* Linux gives the id to its random generator only (drivers/virt/vmgenid.c), no file shows it.
+    /*
+     * Linux gives the id to its random generator only (drivers/virt/vmgenid.c): no file shows it.
+     * Linux 6.8 told user space at least of a change, by a uevent with NEW_VMGENID=1 (commit
+     * ad6bcdad2b67); 3aadf100f93d took that out again in 6.9 and the stable series, and 6.13 has
+     * none. What distributions' kernels do is not to be built upon. A revert is found by the
+     * sessions' hashes all the same; what the id would add is a copy of an idle machine, which
+     * shows as one key at two places.
      */
     (void)ret_generation;
     return false;
