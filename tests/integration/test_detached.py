@@ -197,6 +197,60 @@ def test_a_limit_that_runs_out_while_the_link_is_broken_for_a_moment(cut_world):
     assert rest(client) == (124, "", "")
 
 
+# ---------------------------------------------------------------- ping
+
+def test_ping_goes_on_without_an_answer(detached):
+    result = detached.gl("ping", "-c", "2", "-i", "0", "--timeout", "0.3", "g1")
+    assert result.returncode == 1 and result.err == ""
+    lines = result.out.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["no answer 1 from g1", "no answer 2 from g1"]
+    assert "0.3 s" in lines[0] and "detached" in lines[0]
+    assert lines[2:] == ["2 sent, 0 answered"]
+
+
+def test_ping_of_a_guest_that_comes_back(detached):
+    client = detached.popen("--json", "ping", "-c", "1000", "-i", "0.05", "--timeout", "0.3", "g1")
+    first = json.loads(client.stdout.readline())
+    assert first["sequence"] == 1 and first["round_trip_ms"] is None and first["reason"]
+    detached.proxy.refuse = False
+    until(lambda: json.loads(client.stdout.readline())["round_trip_ms"], "an answer", interval=0)
+    client.send_signal(signal.SIGINT)
+    out, err = client.communicate(timeout=60)
+    assert client.returncode == 0 and err == b""
+    summary = json.loads(out.splitlines()[-1])["summary"]
+    assert summary["sent"] > summary["received"] > 0 and summary["min_ms"] > 0
+
+
+def test_ping_of_a_guest_that_is_stopped(world):
+    """Its link seems to be fine; nobody answers."""
+    with world.agent.paused():
+        client = world.popen("ping", "-i", "0.01", "-W", "0.2", "-c", "1000", "g1")
+        assert b"nothing within 0.2 s" in client.stdout.readline()
+        client.send_signal(signal.SIGTERM)
+        status, out, err = rest(client)
+    assert status == 1 and err == "" and out.endswith(" 0 answered\n")
+
+
+def test_ping_through_a_restart_of_the_agent(world):
+    client = world.popen("ping", "-c", "100000", "-i", "0.05", "g1")
+    assert client.stdout.readline().startswith(b"answer 1 ")
+    world.agent.stop()
+    until(lambda: client.stdout.readline().startswith(b"no answer"), "no answer", interval=0)
+    world.start_agent()
+    until(lambda: client.stdout.readline().startswith(b"answer"), "an answer", interval=0)
+    client.send_signal(signal.SIGINT)
+    assert rest(client)[0] == 0
+
+
+def test_ping_ends_with_the_daemon(world):
+    client = world.popen("ping", "-c", "100000", "-i", "0.05", "g1")
+    assert client.stdout.readline().startswith(b"answer 1 ")
+    world.hostd.stop()
+    status, out, err = rest(client)
+    assert status == 1 and err.count("\n") == 1
+    assert " answered; min " in out
+
+
 # ---------------------------------------------------------------- last seen
 
 def test_last_seen_is_when_the_guest_was_heard(make_world, tmp_path):
