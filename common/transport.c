@@ -161,9 +161,9 @@ static const char *path_text(int status)
 {
     switch (status) {
     case UV_ENOENT:
-        return "no such socket or folder; is the daemon running?";
+        return "no such socket or folder";
     case UV_ECONNREFUSED:
-        return "nobody listens there any more; is the daemon running?";
+        return "nobody listens there any more";
     case UV_ENAMETOOLONG:
         return "the path is too long for a socket (107 bytes)";
     case UV_ENOTSOCK:

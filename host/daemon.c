@@ -150,7 +150,7 @@ static int open_state(struct gl_daemon *daemon, struct gl_why *why)
     daemon->trust->on_forget = gl_guest_forget;
     daemon->trust->ctx = daemon;
     reserve_names(daemon);
-    return open_site(daemon, why);
+    return 0;
 }
 
 static void open_handles(struct gl_daemon *daemon)
@@ -225,6 +225,9 @@ int gl_daemon_run(const struct gl_settings *settings)
     if (err == 0) {
         open_handles(&daemon);
         err = open_sockets(&daemon, &why);
+        /* Keys are made where they are of use: not by a start that fails. */
+        if (err == 0)
+            err = open_site(&daemon, &why);
         if (err < 0)
             stop(&daemon);
     }

@@ -75,6 +75,18 @@ int gl_listen_parse(const char *text, struct gl_listen *ret_listen, struct gl_wh
     return err;
 }
 
+static bool is_listed(const struct gl_settings *settings, const struct gl_address *address)
+{
+    char text[600], other[600];
+    gl_address_format(address, text, sizeof text);
+    for (size_t i = 0; i < settings->n_listen; i++) {
+        gl_address_format(&settings->listen[i].address, other, sizeof other);
+        if (strcmp(text, other) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int add_listen(struct gl_settings *settings, const char *text, struct gl_why *why)
 {
     struct gl_listen listen;
@@ -83,6 +95,8 @@ static int add_listen(struct gl_settings *settings, const char *text, struct gl_
         return err;
     if (settings->n_listen == GL_LISTEN_MAX)
         return gl_why(why, UV_EINVAL, "more than %u listeners", GL_LISTEN_MAX);
+    if (is_listed(settings, &listen.address))
+        return gl_why(why, UV_EINVAL, "the listener '%.200s' is given twice", text);
     for (size_t i = 0; i < settings->n_listen; i++)
         if (*listen.name && gl_name_alike(settings->listen[i].name, listen.name))
             return gl_why(why, UV_EINVAL, "two listeners are called '%s'", listen.name);

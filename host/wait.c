@@ -33,6 +33,14 @@ static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
 
 static const struct gl_call_events events = {.on_cancel = on_cancel};
 
+/* An id or a fingerprint: of a key that may still come. */
+static bool is_of_key(const char *ref)
+{
+    size_t len = strlen(ref);
+    return (len == GL_TRUST_ID_SIZE - 1 || len == GL_FINGERPRINT_SIZE - 1) &&
+           strspn(ref, "0123456789abcdef") == len;
+}
+
 /*
  * A beginning of a name counts only for guests that are known when the call is made: otherwise
  * 'web1', waited for before it has ever come, would be answered by a 'web10' that came first.
@@ -45,6 +53,11 @@ void gl_wait_start(struct gl_daemon *daemon, const struct gl_user *user, struct 
     enum gl_status status = gl_guest_resolve(daemon, user, ref, GL_LOOKUP_PREFIX, &entry, &why);
     if (status != GL_STATUS_OK && status != GL_STATUS_NOT_FOUND) {
         gl_call_finish(call, status, "%s", why.text);
+        return;
+    }
+    const char *fault = status == GL_STATUS_NOT_FOUND ? gl_name_fault(ref) : NULL;
+    if (fault && !is_of_key(ref)) {
+        gl_call_finish(call, GL_STATUS_INVALID, "'%s' cannot be a guest's name: %s", ref, fault);
         return;
     }
     if (status == GL_STATUS_NOT_FOUND && strlen(ref) >= GL_FINGERPRINT_SIZE) {

@@ -8,8 +8,11 @@
 
 #include "escape.h"
 #include "json.h"
+#include "key.h"
 #include "mem.h"
 #include "terminal.h"
+
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 enum { OPTION_JSON = 0x7f00, OPTION_HELP };
 
@@ -103,11 +106,28 @@ int gl_cli_usage(struct gl_cli *cli, const char *format, ...)
     va_start(args, format);
     char *message = gl_vasprintf(format, args);
     va_end(args);
-    char *line = gl_asprintf("%s; see 'guestlink %s --help'", message, cli->command->name);
+    const struct gl_command *command = cli->command;
+    char *line = gl_asprintf("%s; see 'guestlink %s%s--help'", message,
+                             command != NULL ? command->name : "", command != NULL ? " " : "");
     cli_report(cli, "error", NULL, gl_status_name(GL_STATUS_INVALID), line);
     gl_free(line);
     gl_free(message);
-    return cli->command->usage;
+    return command != NULL ? command->usage : GL_CLI_USAGE;
+}
+
+int gl_cli_check_guest(struct gl_cli *cli, const char *guest)
+{
+    size_t len = strlen(guest);
+    if (len == 0)
+        return gl_cli_usage(cli, "the name of the guest is empty");
+    if (len >= GL_FINGERPRINT_SIZE)
+        return gl_cli_usage(cli, "'%.20s...' cannot be a guest: that is too long", guest);
+    if (strspn(guest, NAME_CHARS) < len || guest[0] == '.' || guest[0] == '_' || guest[0] == '-')
+        return gl_cli_usage(cli,
+                            "'%s' cannot be a guest: names have letters, digits, '.', '_', "
+                            "'-', and begin with one of the former two",
+                            guest);
+    return 0;
 }
 
 int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, const char *format,
@@ -119,7 +139,7 @@ int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, c
     va_end(args);
     cli_report(cli, "error", guest, gl_status_name(status), message);
     gl_free(message);
-    return cli->command->failure;
+    return cli->command != NULL ? cli->command->failure : GL_CLI_FAILURE;
 }
 
 void gl_cli_notice(const struct gl_cli *cli, const char *guest, const char *code,

@@ -14,6 +14,9 @@
 
 #define GL_JSON_SCHEMA 1
 
+#define GL_CLI_FAILURE 1 /* exit statuses of most commands, and of none */
+#define GL_CLI_USAGE   2
+
 struct gl_command;
 
 struct gl_cli {
@@ -44,8 +47,15 @@ struct gl_command {
 #define GL_CLI_EXIT (-2)
 int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
                   const struct option *longs, int *ret_exit);
-/* Prints 'guestlink NAME: MESSAGE' and where the help is; returns the command's usage status. */
+/* Prints 'guestlink NAME: MESSAGE' and where the help is; returns the command's usage status. All
+ * of these also before there is a command. */
 int gl_cli_usage(struct gl_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Whether an operand can mean a guest at all: a name, an id, a fingerprint, or the beginning of
+ * one. 0, or the exit status to return, after a usage line.
+ */
+int gl_cli_check_guest(struct gl_cli *cli, const char *guest);
 
 /* Connects cli->client. 0, or the exit status to return, after an error line. */
 int gl_cli_connect(struct gl_cli *cli);

@@ -423,6 +423,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     }
     status = take_operands(&cp, argc - optind, argv + optind);
     if (status == 0)
+        status = gl_cli_check_guest(cli, cp.guest);
+    if (status == 0)
         status = check_names(&cp);
     if (status == 0)
         status = check_stream(&cp);

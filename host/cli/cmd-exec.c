@@ -23,7 +23,8 @@ static int take_timeout(struct gl_cli *cli, struct exec_options *options, const 
     char *end;
     double seconds = strtod(text, &end);
     if (end == text || *end != '\0' || !(seconds > 0 && seconds <= TIMEOUT_MAX_S))
-        return gl_cli_usage(cli, "--timeout wants seconds, not '%s'", text);
+        return gl_cli_usage(cli, "--timeout wants seconds above 0, at most 31536000, not '%s'",
+                            text);
     options->start.timeout_ms = (uint64_t)(seconds * 1000);
     if (options->start.timeout_ms == 0)
         options->start.timeout_ms = 1;
@@ -88,13 +89,16 @@ static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc
     int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
     if (first >= argc)
         return gl_cli_usage(cli, "a program to run is expected after %s", guest);
+    int status = gl_cli_check_guest(cli, guest);
+    if (status != 0)
+        return status;
     struct gl_remote remote = {.start = &options->start};
     choose_terminal(cli, options, guest, &remote);
     options->start.n_argv = (size_t)(argc - first);
     options->start.argv = GL_NEW0_ARRAY(ProtobufCBinaryData, options->start.n_argv);
     for (int i = first; i < argc; i++)
         options->start.argv[i - first] = gl_message_bytes(argv[i], strlen(argv[i]));
-    int status = gl_cli_connect(cli);
+    status = gl_cli_connect(cli);
     if (status == 0)
         status = gl_remote_run(cli, guest, &remote);
     gl_free(options->start.argv);
@@ -138,12 +142,21 @@ const struct gl_command gl_command_exec = {
         "  -u, --user USER    as this user of the guest (default: as the agent runs)\n"
         "  -w, --workdir DIR  in this directory, seen from the user's home (default: that)\n"
         "  -e, --env K=V      set a variable; may be given several times\n"
-        "  --timeout SEC      end it after so long: TERM, after 5 s KILL; exit status 124\n"
+        "  --timeout SEC      end it after so long, also while the guest is away; exit status 124\n"
         "\n"
-        "There is no shell between: for pipes and the like run one, as in the example.\n"
+        "There is no shell between: for pipes and the like run one, as in the example. Arguments\n"
+        "and variables may have 256 KiB together; give more by -i, or as a file (guestlink cp).\n"
+        "\n"
         "INT, TERM, HUP, QUIT, USR1 and USR2 are passed on; INT or TERM twice within 2 s ends\n"
-        "guestlink, too. When guestlink ends, so does the program and all that it started.\n"
+        "guestlink, too, and once is enough while the guest is detached.\n"
         "With a terminal, ~. at the start of a line ends the connection.\n"
+        "\n"
+        "When the time runs out, guestlink ends or the guest's session is lost, the program, its\n"
+        "process group and all that they started get TERM, and KILL after 5 s; with a terminal\n"
+        "HUP as well, but what made a session of its own (setsid, tmux) stays. When the program\n"
+        "ends by itself, what it left in the background stays. All that the program wrote is\n"
+        "shown; what those left behind write is shown until they have been silent for 100 ms, at\n"
+        "most for 2 s, and then lost: give them a file.\n"
         "\n"
         "Exit status: the program's; 128+N if signal N killed it; 124 time ran out; 125 guestlink\n"
         "failed; 126 found but cannot be run; 127 not found; 141 standard output was closed.\n"

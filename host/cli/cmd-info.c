@@ -125,7 +125,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return status;
     if (optind + 1 != argc)
         return gl_cli_usage(cli, "exactly one GUEST is expected");
-    if ((status = gl_cli_connect(cli)) != 0)
+    if ((status = gl_cli_check_guest(cli, argv[optind])) != 0 ||
+        (status = gl_cli_connect(cli)) != 0)
         return status;
     const char *guest = argv[optind];
     struct gl_presence *presence = gl_presence_new(cli, guest, "Ctrl-C to stop", NULL, NULL);

@@ -307,7 +307,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     }
     if (optind + 1 != argc)
         return gl_cli_usage(cli, "exactly one GUEST is expected");
-    if ((status = gl_cli_connect(cli)) != 0)
+    if ((status = gl_cli_check_guest(cli, argv[optind])) != 0 ||
+        (status = gl_cli_connect(cli)) != 0)
         return status;
     return ping(cli, argv[optind], &options);
 }

@@ -23,7 +23,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return status;
     if (optind + 2 != argc)
         return gl_cli_usage(cli, "GUEST and NAME are expected");
-    if ((status = gl_cli_connect(cli)) != 0)
+    if ((status = gl_cli_check_guest(cli, argv[optind])) != 0 ||
+        (status = gl_cli_connect(cli)) != 0)
         return status;
     request.guest = argv[optind];
     request.name = argv[optind + 1];

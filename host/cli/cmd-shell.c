@@ -26,7 +26,8 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return gl_cli_usage(cli, "there is no --json for what is typed; use exec");
     start.login_shell = true;
     struct gl_remote remote = {.start = &start, .input = true, .terminal = gl_terminal_is(0)};
-    if ((status = gl_cli_connect(cli)) != 0)
+    if ((status = gl_cli_check_guest(cli, argv[optind])) != 0 ||
+        (status = gl_cli_connect(cli)) != 0)
         return status;
     return gl_remote_run(cli, argv[optind], &remote);
 }

@@ -40,12 +40,13 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         gl_client_call(cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
                        take, &versions, &outcome);
     if (cli->json) {
-        return gl_json_print(json_pack(
-                   "{s:{s:s, s:i}, s:o}", "guestlink", "version", PACKAGE_VERSION, "protocol",
-                   (int)GL_PROTOCOL_VERSION, "hostd",
-                   versions.daemon[0] != '\0' ? json_pack("{s:s, s:i}", "version", versions.daemon,
-                                                          "protocol", (int)versions.protocol)
-                                              : json_null())) < 0;
+        gl_json_print(json_pack("{s:{s:s, s:i}, s:o}", "guestlink", "version", PACKAGE_VERSION,
+                                "protocol", (int)GL_PROTOCOL_VERSION, "hostd",
+                                versions.daemon[0] != '\0'
+                                    ? json_pack("{s:s, s:i}", "version", versions.daemon,
+                                                "protocol", (int)versions.protocol)
+                                    : json_null()));
+        return 0;
     }
     printf("guestlink %s, protocol %u\n", PACKAGE_VERSION, GL_PROTOCOL_VERSION);
     if (versions.daemon[0] != '\0') {

@@ -76,7 +76,11 @@ static int wait_for(struct gl_cli *cli, const char *guest, bool ready, double se
         return gl_cli_error(cli, guest, GL_STATUS_TIMED_OUT,
                             "not %s after %g s; see 'guestlink ls' and the agent's log",
                             ready ? "ready" : "connected", seconds);
-    return w.outcome.status == GL_STATUS_OK ? 0 : gl_cli_fail(cli, guest, &w.outcome);
+    if (w.outcome.status == GL_STATUS_OK)
+        return 0;
+    int status = gl_cli_fail(cli, guest, &w.outcome);
+    /* A name that cannot be is a slip of whoever typed it. */
+    return w.outcome.status == GL_STATUS_INVALID ? cli->command->usage : status;
 }
 
 static int run(struct gl_cli *cli, int argc, char **argv)
@@ -98,12 +102,14 @@ static int run(struct gl_cli *cli, int argc, char **argv)
             char *end = optarg;
             seconds = strtod(optarg, &end);
             if (end == optarg || *end != '\0' || !(seconds >= 0 && seconds <= TIMEOUT_MAX_S))
-                return gl_cli_usage(cli, "--timeout wants seconds, not '%s'", optarg);
+                return gl_cli_usage(cli, "--timeout wants seconds from 0 to 31536000, not '%s'",
+                                    optarg);
         }
     }
     if (optind + 1 != argc)
         return gl_cli_usage(cli, "exactly one GUEST is expected");
-    if ((status = gl_cli_connect(cli)) != 0)
+    if ((status = gl_cli_check_guest(cli, argv[optind])) != 0 ||
+        (status = gl_cli_connect(cli)) != 0)
         return status;
     return wait_for(cli, argv[optind], ready, seconds);
 }

@@ -7,11 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "escape.h"
-#include "mem.h"
 #include "os.h"
-
-#define EXIT_USAGE 2
 
 static void show_usage(FILE *out)
 {
@@ -45,6 +41,14 @@ static const char *default_control(void)
     return control != NULL && control[0] != '\0' ? control : GL_RUNDIR "/control.sock";
 }
 
+/* A full disk under stdout is found here at the latest. */
+static int finish(struct gl_cli *cli, int status)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || status != 0)
+        return status;
+    return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output");
+}
+
 static int run_command(struct gl_cli *cli, int argc, char **argv)
 {
     uv_loop_t loop;
@@ -58,23 +62,16 @@ static int run_command(struct gl_cli *cli, int argc, char **argv)
     gl_client_free(cli->client);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    /* A full disk under stdout is found here at the latest. */
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (status == 0) {
-            fprintf(stderr, "guestlink %s: cannot write to standard output\n", cli->command->name);
-            status = cli->command->failure;
-        }
-    }
-    return status;
+    return finish(cli, status);
 }
 
-/* One line, whatever was typed. */
-static int wrong_usage(const char *before, const char *word, const char *after)
+/* For what is wrong before --json was come to. */
+static bool wants_json(int argc, char **argv)
 {
-    char *safe = gl_escape_dup(word);
-    fprintf(stderr, "guestlink: %s '%s'%s; see 'guestlink --help'\n", before, safe, after);
-    gl_free(safe);
-    return EXIT_USAGE;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
 }
 
 int main(int argc, char **argv)
@@ -102,6 +99,9 @@ int main(int argc, char **argv)
             break;
         switch (option) {
         case 'c':
+            cli.json = cli.json || (optarg[0] == '\0' && wants_json(argc, argv));
+            if (optarg[0] == '\0')
+                return gl_cli_usage(&cli, "--control wants the path of a socket");
             cli.control = optarg;
             break;
         case 'j':
@@ -109,24 +109,27 @@ int main(int argc, char **argv)
             break;
         case 'h':
             show_usage(stdout);
-            return 0;
+            return finish(&cli, 0);
         case 'V':
             printf("guestlink %s\n", PACKAGE_VERSION);
-            return 0;
+            return finish(&cli, 0);
         default:
-            return wrong_usage("option", argv[at < argc ? at : argc - 1],
-                               " is not known or lacks its value");
+            cli.json = wants_json(argc, argv);
+            return gl_cli_usage(&cli, "option '%s' is not known or lacks its value",
+                                argv[at < argc ? at : argc - 1]);
         }
     }
+    if (optind == argc && cli.json)
+        return gl_cli_usage(&cli, "a command is expected");
     if (optind == argc) {
         show_usage(stderr);
-        return EXIT_USAGE;
+        return GL_CLI_USAGE;
     }
     if (strcmp(argv[optind], "help") == 0) {
         const struct gl_command *about = optind + 1 < argc ? find_command(argv[optind + 1]) : NULL;
         if (about == NULL) {
             show_usage(stdout);
-            return 0;
+            return finish(&cli, 0);
         }
         char help[] = "--help";
         char *args[] = {argv[optind + 1], help, NULL};
@@ -135,7 +138,8 @@ int main(int argc, char **argv)
     }
     cli.command = find_command(argv[optind]);
     if (cli.command == NULL) {
-        return wrong_usage("there is no command", argv[optind], "");
+        cli.json = wants_json(argc, argv);
+        return gl_cli_usage(&cli, "there is no command '%s'", argv[optind]);
     }
     return run_command(&cli, argc - optind, argv + optind);
 }

@@ -51,10 +51,49 @@ def test_wrong_usage(shared, args):
     one_line(shared.gl(*args), USAGE[args[0]], f"guestlink {args[0]} --help")
 
 
-@pytest.mark.parametrize("args", [["nonsense"], ["--nonsense"], ["--control"], ["-Z", "ls"]],
-                         ids=" ".join)
+@pytest.mark.parametrize("args", [["nonsense"], ["--nonsense"], ["--control"], ["-Z", "ls"],
+                                  ["--control", "", "ls"]], ids=repr)
 def test_wrong_usage_of_the_whole(shared, args):
     one_line(shared.gl(*args), 2, "guestlink --help")
+    for with_json in (["--json", *args], [*args, "--json"]):
+        if with_json == ["--control", "--json"]:
+            continue  # then it is the path
+        result = shared.gl(*with_json)
+        assert result.returncode == 2 and result.out == "", result
+        assert json.loads(result.stderr)["error"]["code"] == "INVALID"
+
+
+def test_no_command_in_json(shared):
+    result = shared.gl("--json")
+    assert result.returncode == 2 and json.loads(result.stderr)["error"]["code"] == "INVALID"
+
+
+@pytest.mark.parametrize("args, word", [
+    (["exec", "--timeout", "0", "g1", "--", "true"], "above 0"),
+    (["exec", "--timeout", "31536001", "g1", "--", "true"], "31536000"),
+    (["wait", "--timeout", "31536001", "g1"], "31536000"),
+    (["ping", "--timeout", "0", "g1"], "from 0.001"),
+], ids=" ".join)
+def test_times_out_of_range_say_the_range(shared, args, word):
+    one_line(shared.gl(*args), USAGE[args[0]], word)
+
+
+@pytest.mark.parametrize("args", [
+    ["--help"], ["--version"], ["help"], ["help", "exec"], ["ls", "--help"], ["ls"],
+    ["info", "g1"], ["version"], ["trust", "ls"], ["doctor"], ["ping", "-c", "1", "g1"],
+    ["--json", "ls"], ["--json", "info", "g1"], ["--json", "version"], ["--json", "wait", "g1"],
+    ["--json", "ping", "-c", "1", "g1"], ["exec", "g1", "--", "echo", "x"],
+    ["--json", "exec", "g1", "--", "echo", "x"], ["cp", "g1:/etc/passwd", "-"],
+    ["exec", "--help"],
+], ids=" ".join)
+def test_an_output_that_is_full_is_a_failure(shared, args):
+    with open("/dev/full", "wb") as full_disk:
+        result = shared.gl(*args, stdout=full_disk)
+    assert result.returncode == (125 if "exec" in args else 1), result
+    assert result.err.startswith(("guestlink", "{")) and result.err.count("\n") == 1, result
+    if args[0] == "--json":
+        assert json.loads(result.stderr)["error"]["code"]
+
 
 
 def test_no_command_at_all(shared):
@@ -146,10 +185,24 @@ def test_a_guest_that_is_unknown(shared, args):
                                   "../g", "\udcff\udcfe"],
                          ids=lambda name: repr(name)[:20])
 def test_names_that_are_none(shared, name):
-    one_line(shared.gl("info", "--", name), 1)
+    for command in ("info", "ping", "wait", "forget"):
+        one_line(shared.gl(command, "--", name), 2, f"guestlink {command} --help")
     one_line(shared.gl("exec", "--", name, "true"), 125)
     if name not in ("g\\", "-"):
         one_line(shared.gl("rename", "--", "g1", name), 1)
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "q"])
+def test_names_that_can_only_be_of_guests_that_are_known(shared, name):
+    """As a key's fingerprint, or as the beginning of a name; nobody waits for such a guest."""
+    one_line(shared.gl("info", name), 1, name)
+    one_line(shared.gl("wait", name), 2, name, "cannot be")
+
+
+def test_a_key_that_is_not_known_is_waited_for(shared):
+    for ref in ("0123456789abcdef", "0123456789abcdef" * 4):
+        result = shared.gl("wait", "--timeout", "0.2", ref)
+        one_line(result, 1, "0.2 s")
 
 
 # ---------------------------------------------------------------- exec
@@ -323,6 +376,24 @@ def test_configurations_that_cannot_be_read(shared):
             status, err = run_daemon(shared, name, "--config", path, "--state",
                                      shared.dir + "/never-state")
             assert status == 1 and err.count("\n") == 1 and path in err, err
+
+
+def test_a_listener_that_is_given_twice(shared):
+    where = f"unix:{shared.dir}/never"
+    status, err = run_daemon(shared, "guestlink-hostd", "--listen", where, "--listen", where)
+    assert status == 2 and where in err and "twice" in err and err.count("\n") == 1, err
+
+
+def test_a_daemon_that_cannot_listen_makes_no_keys(shared):
+    """And does not ask whether the daemon runs, which it is."""
+    state = shared.path("state")
+    for listen, control in ((shared.path("no-folder/sock"), shared.path("c")),
+                            (shared.path("sock"), shared.guests)):
+        status, err = run_daemon(shared, "guestlink-hostd", "--listen", f"unix:{listen}",
+                                 "--control", control, "--state", state)
+        assert status == 1 and "is the daemon running" not in err, err
+        assert listen in err or control in err
+        assert not any("key" in name for name in os.listdir(state)), os.listdir(state)
 
 
 def test_a_second_daemon_at_the_same_places(shared):
