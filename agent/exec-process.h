@@ -132,8 +132,8 @@ bool gl_exec_process_is_running(const struct gl_exec_process *process);
 void gl_exec_process_terminate(struct gl_exec_process *process, bool discard);
 
 /*
- * Likely there will be another program soon: does ahead what can be done, so that its start is
- * faster, and undoes it when none comes. It may keep the loop alive for so long.
+ * Likely there will be another program soon: in a moment, does ahead what can be done so that its
+ * start is faster, and undoes it when none comes. It may keep the loop alive for so long.
  */
 void gl_exec_process_prepare(uv_loop_t *loop);
 /* The agent stops: nothing is kept ready any more. */

@@ -373,7 +373,8 @@ void gl_exec_helper_main(void)
     restore_signals();
     umask(022);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    (void)getpwuid(geteuid()); /* what the C library has to read for it, it reads now */
+    prctl(PR_SET_NAME, "guestlink-exec"); /* not "exe", as /proc/self/exe has it */
+    (void)getpwuid(geteuid());            /* what the C library has to read for it, it reads now */
     /* All that does not need the job was before it: see exec-spare.h. */
     receive_start(&parent.job, &memory);
     read_request(&parent.job, memory);

@@ -73,9 +73,9 @@ int gl_exec_helper_start(pid_t *ret_helper, int *ret_control)
 
 /* One agent in a process, so one of it. */
 static struct spare {
-    struct gl_reaper_child helper;
-    int control;
-    uv_timer_t limit;
+    struct gl_reaper_child helper; /* pid 0: not started, or reaped */
+    int control;                   /* -1: not started */
+    uv_timer_t timer;              /* until its start, then until its end */
 } * spare;
 
 static void on_closed(uv_handle_t *handle)
@@ -89,13 +89,26 @@ static void on_reaped(struct gl_reaper_child *helper)
     if (s == spare) /* killed by somebody */
         gl_exec_spare_drop();
     else
-        uv_close((uv_handle_t *)&s->limit, on_closed);
+        uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
-static void on_limit(uv_timer_t *limit)
+static void on_limit(uv_timer_t *timer)
 {
-    (void)limit;
+    (void)timer;
     gl_exec_spare_drop();
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    struct spare *s = timer->data;
+    s->helper.on_reaped = on_reaped;
+    int err = gl_reaper_add(timer->loop, &s->helper);
+    if (!err)
+        err = gl_exec_helper_start(&s->helper.pid, &s->control);
+    if (err)
+        gl_exec_spare_drop(); /* whoever needs one next will say what is wrong */
+    else
+        uv_timer_start(timer, on_limit, GL_EXEC_SPARE_MS, 0);
 }
 
 void gl_exec_spare_prepare(uv_loop_t *loop)
@@ -103,32 +116,23 @@ void gl_exec_spare_prepare(uv_loop_t *loop)
     if (spare)
         return;
     struct spare *s = GL_NEW0(struct spare);
-    s->helper.on_reaped = on_reaped;
-    if (gl_reaper_add(loop, &s->helper) != 0) {
-        gl_free(s);
-        return;
-    }
-    if (gl_exec_helper_start(&s->helper.pid, &s->control) != 0) {
-        gl_reaper_remove(&s->helper); /* whoever needs one next will say what is wrong */
-        gl_free(s);
-        return;
-    }
-    uv_timer_init(loop, &s->limit);
-    s->limit.data = s;
-    uv_timer_start(&s->limit, on_limit, GL_EXEC_SPARE_MS, 0);
+    s->control = -1;
+    uv_timer_init(loop, &s->timer);
+    s->timer.data = s;
+    uv_timer_start(&s->timer, on_due, GL_EXEC_SPARE_DELAY_MS, 0);
     spare = s;
 }
 
 int gl_exec_spare_take(pid_t *ret_helper, int *ret_control)
 {
     struct spare *s = spare;
-    if (!s)
+    if (!s || s->control < 0)
         return UV_ENOENT;
     spare = NULL;
     *ret_helper = s->helper.pid;
     *ret_control = s->control;
     gl_reaper_remove(&s->helper);
-    uv_close((uv_handle_t *)&s->limit, on_closed);
+    uv_close((uv_handle_t *)&s->timer, on_closed);
     return 0;
 }
 
@@ -138,8 +142,11 @@ void gl_exec_spare_drop(void)
     if (!s)
         return;
     spare = NULL;
-    close(s->control); /* which it takes as the order to leave */
-    uv_timer_stop(&s->limit);
-    if (!s->helper.pid)
-        uv_close((uv_handle_t *)&s->limit, on_closed);
+    uv_timer_stop(&s->timer);
+    if (s->control >= 0)
+        close(s->control); /* which it takes as the order to leave */
+    if (s->helper.pid)
+        return; /* on_reaped() goes on */
+    gl_reaper_remove(&s->helper);
+    uv_close((uv_handle_t *)&s->timer, on_closed);
 }

@@ -12,6 +12,9 @@
 #include <uv.h>
 
 #define GL_EXEC_SPARE_MS 10000
+/* First the news of the program's end goes out, since the agent stands still for a helper's start.
+ */
+#define GL_EXEC_SPARE_DELAY_MS 1
 
 /*
  * Starts a helper that waits at its end of the socket *ret_control, which is the caller's: CLOEXEC,
@@ -19,7 +22,7 @@
  */
 int gl_exec_helper_start(pid_t *ret_helper, int *ret_control);
 
-/* Makes one ready, if there is none. */
+/* Makes one ready soon, if there is none. */
 void gl_exec_spare_prepare(uv_loop_t *loop);
 /*
  * As gl_exec_helper_start(), of the one that is ready; UV_ENOENT if there is none. To be called

@@ -763,26 +763,29 @@ START_TEST(many_at_once)
 }
 END_TEST
 
-/* A process with the place of the agent is killed: nothing of its job remains. */
-/* The one that there is. */
-static long child_of_ours(void)
+/* Waits for what is started ahead. Returns its pid: our only child. */
+static long prepare(struct run *run)
 {
     char path[64];
     long pid = 0;
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fscanf(file, "%ld", &pid), 1);
-    fclose(file);
+    gl_exec_process_prepare(&run->loop);
+    gl_exec_process_prepare(&run->loop); /* one is enough */
+    while (pid == 0) {
+        uv_run(&run->loop, UV_RUN_NOWAIT); /* ONCE would wait for what comes after it */
+        FILE *file = fopen(path, "r");
+        ck_assert_ptr_nonnull(file);
+        if (fscanf(file, "%ld", &pid) != 1)
+            pid = 0;
+        fclose(file);
+    }
     return pid;
 }
 
 START_TEST(what_was_prepared_runs_the_next_one)
 {
     struct run *run = run_new(SHELL("echo $PPID"));
-    gl_exec_process_prepare(&run->loop);
-    gl_exec_process_prepare(&run->loop); /* one is enough */
-    long helper = child_of_ours();
+    long helper = prepare(run);
     run_start(run);
     run_until_end(run);
     expect_exit(run, 0);
@@ -795,8 +798,7 @@ START_TEST(what_was_prepared_may_die)
 {
     struct run *run = run_new(SHELL("echo $PPID"));
     siginfo_t info;
-    gl_exec_process_prepare(&run->loop);
-    long helper = child_of_ours();
+    long helper = prepare(run);
     ck_assert_int_eq(kill((pid_t)helper, SIGKILL), 0);
     ck_assert_int_eq(waitid(P_PID, (id_t)helper, &info, WEXITED | WNOWAIT), 0);
     run_start(run);
@@ -811,8 +813,8 @@ END_TEST
 START_TEST(what_was_prepared_goes_at_the_end)
 {
     struct run *run = run_new(SHELL("true"));
-    gl_exec_process_prepare(&run->loop);
     uint64_t before = uv_hrtime();
+    prepare(run);
     gl_exec_process_stop_preparing();
     gl_exec_process_prepare(&run->loop);
     run_free(run);
@@ -820,6 +822,7 @@ START_TEST(what_was_prepared_goes_at_the_end)
 }
 END_TEST
 
+/* A process with the place of the agent is killed: nothing of its job remains. */
 START_TEST(agent_killed)
 {
     int fds[2];
