@@ -19,7 +19,8 @@ enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_BAD };
 
 struct doctor {
     struct gl_cli *cli;
-    const char *guest; /* NULL: all */
+    const char *guest; /* as the user calls it; NULL: all */
+    char *name;        /* of that one */
     bool bad, seen;
     json_t *checks;
 };
@@ -83,9 +84,9 @@ static void look_at_guest(void *ctx, const ProtobufCMessage *item)
     const Gl__Guest *guest = (const Gl__Guest *)item;
     struct doctor *d = ctx;
     char ago[32], advice[320];
-    if (d->guest != NULL && strcmp(d->guest, guest->name) != 0 && strcmp(d->guest, guest->id) != 0)
-        return;
     d->seen = true;
+    gl_free(d->name);
+    d->name = gl_strdup(guest->name);
     switch (guest->trust) {
     case GL__TRUST_STATE__TRUST_STATE_PENDING:
         advise(advice, sizeof advice, "if this is the guest's key", guest->fingerprint);
@@ -130,7 +131,7 @@ static void look_at_link(struct doctor *d)
     Gl__Ping ping = GL__PING__INIT;
     struct gl_outcome outcome;
     uint64_t start = uv_hrtime();
-    if (gl_client_call(d->cli->client, "link", "ping", d->guest, &ping, &gl__ping__descriptor, NULL,
+    if (gl_client_call(d->cli->client, "link", "ping", d->name, &ping, &gl__ping__descriptor, NULL,
                        NULL, &outcome) == GL_STATUS_OK)
         say(d, VERDICT_OK, "", "its agent answers within %.3f ms",
             (double)(uv_hrtime() - start) / 1e6);
@@ -141,6 +142,24 @@ static void look_at_link(struct doctor *d)
     else
         say(d, VERDICT_BAD, "see the agent's log in the guest", "its agent does not answer: %s",
             outcome.text);
+}
+
+/* By the beginning of its name too, as for every command that only looks. */
+static void look_at_one(struct doctor *d)
+{
+    Gl__GuestRef ref = GL__GUEST_REF__INIT;
+    struct gl_outcome outcome;
+    ref.guest = (char *)(uintptr_t)d->guest;
+    enum gl_status status = gl_client_call(d->cli->client, "host", "get", "", &ref,
+                                           &gl__guest__descriptor, look_at_guest, d, &outcome);
+    if (status == GL_STATUS_NOT_FOUND)
+        say(d, VERDICT_BAD,
+            "'guestlink ls' shows the names; a guest appears when it first connects",
+            "no guest named %s has ever connected", d->guest);
+    else if (status != GL_STATUS_OK)
+        say(d, VERDICT_BAD, "", "%s", outcome.text);
+    else if (!d->bad)
+        look_at_link(d);
 }
 
 static void look(struct doctor *d)
@@ -155,17 +174,13 @@ static void look(struct doctor *d)
     if (gl_client_call(d->cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
                        look_at_host, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not tell its state: %s", outcome.text);
-    if (gl_client_call(d->cli->client, "host", "list", "", &empty, &gl__guest__descriptor,
-                       look_at_guest, d, &outcome) != GL_STATUS_OK)
+    if (d->guest != NULL)
+        look_at_one(d);
+    else if (gl_client_call(d->cli->client, "host", "list", "", &empty, &gl__guest__descriptor,
+                            look_at_guest, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not list its guests: %s", outcome.text);
-    else if (!d->seen && d->guest != NULL)
-        say(d, VERDICT_BAD,
-            "'guestlink ls' shows the names; a guest appears when it first connects",
-            "no guest named %s has ever connected", d->guest);
     else if (!d->seen)
         say(d, VERDICT_NOTE, "start guestlink-agent in a guest", "no guest has ever connected");
-    else if (d->guest != NULL && !d->bad)
-        look_at_link(d);
 }
 
 static int run(struct gl_cli *cli, int argc, char **argv)
@@ -180,6 +195,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     if (cli->json)
         doctor.checks = json_array();
     look(&doctor);
+    gl_free(doctor.name);
     if (cli->json)
         gl_json_print(json_pack("{s:o, s:b}", "checks", doctor.checks, "healthy", !doctor.bad));
     return doctor.bad ? 1 : 0;

@@ -29,6 +29,16 @@ def test_all_is_well(shared):
     assert about(found, "answers within") == ("ok", "")
 
 
+def test_a_guest_by_the_beginning_of_its_name(world):
+    world.add_agent("green")
+    assert about(findings(world, "gre", status=0), "green is connected") == ("ok", "")
+    guest = world.guest("green")
+    about(findings(world, guest["id"][:10], status=0), "green is connected")
+    world.add_agent("grey")
+    assert about(findings(world, "gre"), "gre")[0] == "bad"
+    assert "'guestlink ls'" in about(findings(world, "nobody"), "nobody")[1]
+
+
 def test_a_revoked_guest(world):
     world.gl("trust", "revoke", "g1", check=True)
     command = f"guestlink trust accept {world.guest()['fingerprint']}"
