@@ -30,7 +30,7 @@
 #define GL_PONGS_MAX     16u
 #define GL_PINGS_MAX     8u /* on their way; below the peer's bound for PONGs */
 #define GL_STREAM_ID_MAX 0x7fffffffu
-#define GL_REFUSALS_MAX  1000u /* refused OPENs in GL_REFUSALS_TIME: fatal */
+#define GL_REFUSALS_MIN  1000u /* refused OPENs in GL_REFUSALS_TIME, or twice streams_max: fatal */
 #define GL_REFUSALS_TIME (10 * UINT64_C(1000000000))
 #define GL_REFUSED_PAUSE 100u /* of ours, in GL_REFUSALS_TIME: we open no more for a while */
 #define GL_DATA_PIECE    (128u * 1024) /* DATA is cut at this, so that others get their turn */
@@ -58,7 +58,7 @@ struct gl_stream {
     bool rx_ended;    /* EOF came */
     bool opening;     /* pieces of OPEN are still to come */
     bool counted;     /* in mux->local_count or peer_count */
-    bool reset_waits; /* its RESET was not numbered yet */
+    bool reset_waits; /* its RESET was not numbered or, of one of ours, not acknowledged yet */
     bool window_due;
     bool end_due; /* on_end is to be called with close_status */
     bool sent_due;
@@ -173,6 +173,8 @@ struct gl_stream *gl_stream_new(struct gl_mux *mux, bool opener, unsigned flags)
 void gl_stream_finish(struct gl_stream *stream);
 /* Uncounts and frees what can be, after `finished`, `released` or `reset_waits` changed. */
 void gl_stream_settle(struct gl_stream *stream);
+/* Its RESET was numbered, or acknowledged: it waits for it no more. */
+void gl_stream_reset_arrived(struct gl_stream *stream);
 /* Finishes it and queues a RESET, if the peer knows it. */
 void gl_stream_cancel(struct gl_stream *stream, enum gl_status status, const char *text);
 /* on_end, if somebody is to hear it. */

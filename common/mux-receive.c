@@ -127,19 +127,26 @@ static int take_piece(struct gl_stream *stream, const struct arrival *a, size_t 
 
 /* ------------------------------------------------------------------ sequenced frames */
 
-/* Whether refusals come too fast: a ring holds the times of the last GL_REFUSALS_MAX. */
+/*
+ * Whether refusals come too fast: a ring holds the times of the last so many. Twice the limit, as
+ * an honest peer that cannot know how long our handlers take to end may have as many refused at
+ * once.
+ */
 static int count_refusal(struct gl_mux *mux)
 {
+    unsigned max = mux->config.peer_streams_max < GL_REFUSALS_MIN / 2
+                       ? GL_REFUSALS_MIN
+                       : 2 * mux->config.peer_streams_max;
     if (!mux->refusals)
-        mux->refusals = GL_NEW0_ARRAY(uint64_t, GL_REFUSALS_MAX);
+        mux->refusals = GL_NEW0_ARRAY(uint64_t, max);
     uint64_t oldest = mux->refusals[mux->refusal_at];
     mux->refusals[mux->refusal_at] = mux->now;
-    mux->refusal_at = (mux->refusal_at + 1) % GL_REFUSALS_MAX;
+    mux->refusal_at = (mux->refusal_at + 1) % max;
     mux->refusal_count++;
-    if (mux->refusal_count > GL_REFUSALS_MAX && mux->now - oldest < GL_REFUSALS_TIME)
+    if (mux->refusal_count > max && mux->now - oldest < GL_REFUSALS_TIME)
         return gl_mux_fail(mux, "more than %u OPENs beyond the limit of %u streams within 10 s",
-                           GL_REFUSALS_MAX, mux->config.peer_streams_max);
-    if (mux->orphan_resets > GL_REFUSALS_MAX)
+                           max, mux->config.peer_streams_max);
+    if (mux->orphan_resets > max)
         return gl_mux_fail(mux, "%u OPENs were refused and no answer is read", mux->orphan_resets);
     return 0;
 }

@@ -106,14 +106,15 @@ static struct gl_unit *pick_reset(struct gl_mux *mux)
     struct gl_unit *unit = mux->resets.head;
     if (!unit || !gl_replay_has_room(&mux->replay, unit->frame.length, true))
         return NULL;
+    struct gl_stream *stream = unit->stream;
     gl_unit_pop(&mux->resets);
     gl_replay_add(&mux->replay, unit);
-    if (unit->stream) {
-        unit->stream->reset_waits = false;
-        gl_stream_settle(unit->stream);
-        unit->stream = NULL;
-    } else {
+    if (!stream)
         mux->orphan_resets--;
+    /* The peer counts a stream of ours until it has heard of its end, and so do we. */
+    if (stream && (!stream->opener || !mux->replay.keep)) {
+        unit->stream = NULL;
+        gl_stream_reset_arrived(stream);
     }
     return unit;
 }

@@ -140,6 +140,7 @@ struct gl_mux *gl_mux_new(const struct gl_mux_config *config, uint64_t now)
     mux->tx_next_id = config->side == GL_SIDE_A ? 1 : 2;
     mux->rx_next_id = config->side == GL_SIDE_A ? 2 : 1;
     gl_replay_init(&mux->replay, config->session, config->resumable);
+    mux->replay.on_dropped = gl_stream_reset_arrived;
     mux->rx_hash = gl_chain_start(config->session);
     mux->attached = true;
     mux->links = 1;
@@ -222,6 +223,7 @@ void gl_mux_attach(struct gl_mux *mux, uint64_t now, const struct gl_resume_reco
 {
     if (mux->ended || mux->broken)
         return;
+    gl_mux_enter(mux);
     gl_mux_detach(mux);
     gl_mux_set_now(mux, now);
     mux->epoch = epoch;
@@ -233,6 +235,7 @@ void gl_mux_attach(struct gl_mux *mux, uint64_t now, const struct gl_resume_reco
     gl_replay_rewind(&mux->replay);
     gl_pulse_start(mux);
     gl_mux_wake(mux);
+    gl_mux_leave(mux);
 }
 
 uint64_t gl_mux_epoch(const struct gl_mux *mux)
@@ -279,10 +282,8 @@ static void drop_resets(struct gl_mux *mux)
 {
     struct gl_unit *unit;
     while ((unit = gl_unit_pop(&mux->resets))) {
-        if (unit->stream) {
-            unit->stream->reset_waits = false;
-            gl_stream_settle(unit->stream);
-        }
+        if (unit->stream)
+            gl_stream_reset_arrived(unit->stream);
         gl_unit_unref(unit);
     }
     mux->orphan_resets = 0;

@@ -85,8 +85,12 @@ void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE],
 static void drop_oldest(struct gl_replay *replay)
 {
     struct gl_unit *unit = gl_unit_pop(&replay->frames);
+    struct gl_stream *stream = unit->stream;
     replay->charge -= unit->frame.length + GL_REPLAY_FRAME_CHARGE;
+    unit->stream = NULL;
     gl_unit_unref(unit);
+    if (stream)
+        replay->on_dropped(stream);
 }
 
 void gl_replay_done(struct gl_replay *replay)

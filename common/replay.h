@@ -25,7 +25,7 @@ struct gl_unit {
     struct gl_slice payload;  /* empty if it lies in `head` */
     uint64_t hash;            /* numbered: the running hash up to and with this frame */
     size_t credit;            /* item: what on_sent gives back */
-    struct gl_stream *stream; /* RESET: who waits for it to be numbered; or NULL */
+    struct gl_stream *stream; /* RESET: who waits for it to be numbered or acknowledged; or NULL */
     struct gl_frame frame;
     uint8_t head_len;
     uint32_t refs; /* whoever made it; then outbox, replay buffer, holds */
@@ -62,6 +62,8 @@ struct gl_replay {
     uint64_t handed; /* last number handed to the present link */
     uint64_t sent, sent_hash;
     size_t charge; /* kept: payloads + GL_REPLAY_FRAME_CHARGE each */
+    /* A unit with a `stream`, which has been set to NULL, is kept no more. NULL: there are none. */
+    void (*on_dropped)(struct gl_stream *stream);
 };
 
 void gl_replay_init(struct gl_replay *replay, const uint8_t session[GL_ID_SIZE], bool keep);

@@ -50,9 +50,9 @@ void gl_stream_finish(struct gl_stream *stream)
 }
 
 /*
- * A stream that we opened counts until the peer is going to hear of its end; one of the peer's
- * until its handler is done too, so that neither handlers nor answers that the peer does not read
- * can pile up.
+ * A stream that we opened counts until the peer has heard of its end; one of the peer's until its
+ * handler is done and the peer is going to hear of it, so that neither handlers nor answers that
+ * the peer does not read can pile up.
  */
 void gl_stream_settle(struct gl_stream *stream)
 {
@@ -71,6 +71,12 @@ void gl_stream_settle(struct gl_stream *stream)
         gl_list_remove(&stream->link);
         gl_list_append(&mux->dead, &stream->link);
     }
+}
+
+void gl_stream_reset_arrived(struct gl_stream *stream)
+{
+    stream->reset_waits = false;
+    gl_stream_settle(stream);
 }
 
 void gl_stream_cancel(struct gl_stream *stream, enum gl_status status, const char *text)

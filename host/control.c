@@ -12,6 +12,7 @@
 #include "platform.h"
 #include "relay.h"
 #include "session.h"
+#include "share.h"
 #include "startup.h"
 
 #define GROUP            "guestlink"
@@ -60,6 +61,12 @@ static void log_client(struct gl_daemon *daemon, enum gl_log_level level, const 
     gl_free(text);
 }
 
+/* Who must get in to see to it when others have taken all the places. */
+static bool is_keeper(uint32_t uid)
+{
+    return uid == 0 || uid == gl_platform_uid();
+}
+
 /* ------------------------------------------------------------------ calls */
 
 static void fill_caller(const struct gl_control_client *client, Gl__Caller *ret_caller)
@@ -80,6 +87,34 @@ static void refuse(struct gl_stream *stream, enum gl_status status, const char *
 static bool only_looks(const char *service)
 {
     return strcmp(service, "info") == 0 || strcmp(service, "link") == 0;
+}
+
+/* Whether the client may have one more call of the guest; who has too many is not others' trouble.
+ */
+static bool take_share(const struct gl_control_client *client, struct gl_shares *shares,
+                       const char *guest, struct gl_share **ret_share, struct gl_why *why)
+{
+    const struct gl_share_owner owner = {
+        .client = client->number, .uid = client->uid, .keeper = is_keeper(client->uid)};
+    switch (gl_share_take(shares, &owner, uv_hrtime() / 1000000, ret_share)) {
+    case GL_SHARE_OK:
+        return true;
+    case GL_SHARE_CLIENT:
+        gl_why(why, 0,
+               "this client has half of the calls that guest '%s' takes, in progress or just "
+               "cancelled; wait for some to end",
+               guest);
+        return false;
+    case GL_SHARE_USER:
+        gl_why(why, 0,
+               "user '%s' has half of the calls that guest '%s' takes, in progress or just "
+               "cancelled; wait for some to end",
+               client->user->name, guest);
+        return false;
+    default:
+        gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", guest);
+        return false;
+    }
 }
 
 static enum gl_status relay_to(struct gl_control_client *client, struct gl_stream *stream,
@@ -116,7 +151,13 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     ours.caller = &caller;
     gl_debug("user '%s' calls %s.%s of guest '%s'", client->user->name, open->service, open->method,
              entry->name);
-    status = gl_relay_start(mux, entry->name, stream, gl_message_pack(&ours));
+    struct gl_shares *shares = gl_session_shares(guest->session);
+    struct gl_share *share;
+    if (!take_share(client, shares, entry->name, &share, why))
+        return GL_STATUS_LIMIT;
+    status = gl_relay_start(mux, entry->name, stream, gl_message_pack(&ours), shares, share);
+    if (status != GL_STATUS_OK)
+        gl_share_give(shares, share, false, uv_hrtime() / 1000000);
     if (status == GL_STATUS_LIMIT)
         gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", entry->name);
     else if (status != GL_STATUS_OK)
@@ -274,12 +315,6 @@ static void after_look_up(uv_work_t *work, int status)
     greet(client);
 }
 
-/* Who must get in to see to it when others have taken all the places. */
-static bool is_keeper(uint32_t uid)
-{
-    return uid == 0 || uid == gl_platform_uid();
-}
-
 /* The places of keepers and of others do not fill each other up. */
 bool gl_control_has_room(const struct gl_daemon *daemon, uint32_t uid)
 {
@@ -308,7 +343,9 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
         gl_transport_close(t);
         return;
     }
+    static uint64_t numbers;
     struct gl_control_client *client = GL_NEW0(struct gl_control_client);
+    client->number = ++numbers;
     client->daemon = daemon;
     client->denials = (struct gl_quota){.burst = 5, .every_ms = 10000};
     client->transport = t;

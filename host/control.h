@@ -22,6 +22,7 @@ struct gl_control_client {
     struct gl_greet *greet;
     struct gl_dispatch dispatch;
     uint32_t uid, gid;
+    uint64_t number; /* never given again */
     /* private to control.c */
     struct gl_quota denials; /* of log lines */
     struct gl_transport *transport;

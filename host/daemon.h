@@ -37,8 +37,8 @@
 #define GL_GREETINGS_DOOR_MAX 32u /* and at one listener that cannot tell who is who */
 #define GL_GREETINGS_DOOR_FEW 4u  /* at one listener, however many there are at others */
 #define GL_GUEST_QUEUE_MAX                                                                         \
-    (64u * 1024 * 1024) /* bytes that wait for one guest; above it, no more calls */
-#define GL_CLIENTS_MAX 512u
+    (64u * 1024 * 1024)      /* bytes that wait for one guest; above it, no more calls */
+#define GL_CLIENTS_MAX 2048u /* connections of the control socket, see control.c */
 
 struct gl_listener;
 struct gl_places;

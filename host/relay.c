@@ -11,6 +11,8 @@
 
 struct gl_relay {
     struct gl_stream *client, *guest; /* NULL once it has ended and was released */
+    struct gl_shares *shares;         /* as long as there is `guest` */
+    struct gl_share *share;
     char guest_name[GL_NAME_SIZE];
 };
 
@@ -62,6 +64,12 @@ static void on_sent(void *ctx, struct gl_stream *stream, size_t credit)
 
 /* ------------------------------------------------------------------ the end */
 
+/* The guest's stream has ended, and is released next. */
+static void give_share(struct gl_relay *relay, bool lingers)
+{
+    gl_share_give(relay->shares, relay->share, lingers, uv_hrtime() / 1000000);
+}
+
 /* Either the status was handed on (the guest's half has ended before), or the client went away. */
 static void on_client_end(void *ctx, struct gl_stream *stream, enum gl_status status,
                           const char *text)
@@ -70,6 +78,7 @@ static void on_client_end(void *ctx, struct gl_stream *stream, enum gl_status st
     (void)status;
     gl_stream_release(stream);
     if (relay->guest) {
+        give_share(relay, gl_stream_id(relay->guest) != 0); /* it may have heard of it */
         gl_stream_reset(relay->guest, GL_STATUS_CANCELLED, *text ? text : "the client went away");
         gl_stream_release(relay->guest);
     }
@@ -92,6 +101,7 @@ static void on_guest_end(void *ctx, struct gl_stream *stream, enum gl_status sta
     struct gl_relay *relay = ctx;
     char ours[GL_STATUS_TEXT_MAX + 1], why[800];
     bool ended = gl_mux_has_ended(gl_stream_mux(stream));
+    give_share(relay, status == GL_STATUS_LIMIT);
     gl_stream_release(stream);
     relay->guest = NULL;
     if (ended) {
@@ -114,12 +124,15 @@ static const struct gl_stream_events guest_events = {
 /* ------------------------------------------------------------------ start */
 
 enum gl_status gl_relay_start(struct gl_mux *guest, const char *guest_name,
-                              struct gl_stream *client, struct gl_slice open)
+                              struct gl_stream *client, struct gl_slice open,
+                              struct gl_shares *shares, struct gl_share *share)
 {
     struct gl_relay *relay = GL_NEW0(struct gl_relay);
     unsigned flags = gl_stream_is_interactive(client) ? GL_FLAG_INTERACTIVE : 0;
     snprintf(relay->guest_name, sizeof relay->guest_name, "%s", guest_name);
     relay->client = client;
+    relay->shares = shares;
+    relay->share = share;
     int err = gl_stream_open(guest, flags, open, &guest_events, relay, &relay->guest);
     if (err < 0) {
         gl_free(relay);

@@ -16,14 +16,17 @@
 #define GL_RELAY_H
 
 #include "mux.h"
+#include "share.h"
 
 /*
  * Opens a stream at `guest` with the packed Open (its reference is taken) and joins it to `client`,
  * a stream that the client opened and that nobody is bound to yet. On success the relay owns both
- * streams and itself. LIMIT, TOO_BIG, UNAVAILABLE: client is still the caller's. guest_name is for
- * texts.
+ * streams and itself, and gives `share` (of `shares`, the guest's session's) back when the guest's
+ * stream has ended. LIMIT, TOO_BIG, UNAVAILABLE: client and share are still the caller's.
+ * guest_name is for texts.
  */
 enum gl_status gl_relay_start(struct gl_mux *guest, const char *guest_name,
-                              struct gl_stream *client, struct gl_slice open);
+                              struct gl_stream *client, struct gl_slice open,
+                              struct gl_shares *shares, struct gl_share *share);
 
 #endif

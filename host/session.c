@@ -7,6 +7,7 @@
 #include "admission.h"
 #include "call.h"
 #include "link.h"
+#include "share.h"
 #include "wait.h"
 #include "watch.h"
 
@@ -22,6 +23,7 @@ struct gl_session {
     struct gl_session_terms terms;
     uint64_t since_s; /* of the present connection */
     struct gl_quota opens;
+    struct gl_shares shares;                  /* of those who call the guest */
     void (*on_answer)(void *ctx, bool alive); /* of a probe */
     void *probe_ctx;
     uint64_t probed_ns;
@@ -148,6 +150,7 @@ static void on_ended(void *ctx, enum gl_status status, const char *text)
     gl_list_remove(&session->node);
     gl_daemon_left(session->daemon);
     gl_link_free(session->link);
+    gl_shares_done(&session->shares);
     gl_free(session);
 }
 
@@ -179,6 +182,7 @@ void gl_session_start(struct gl_guest *guest, const struct gl_session_terms *ter
     session->terms = *terms;
     session->since_s = gl_now_s();
     session->opens = (struct gl_quota){.burst = OPENS_MAX, .every_ms = OPENS_EVERY_MS};
+    gl_shares_init(&session->shares, terms->streams_max);
     gl_list_append(&daemon->sessions, &session->node);
     guest->session = session;
     struct gl_link_config config = {
@@ -277,6 +281,11 @@ const uint8_t *gl_session_instance(const struct gl_session *session)
 struct gl_link *gl_session_link(struct gl_session *session)
 {
     return session->link;
+}
+
+struct gl_shares *gl_session_shares(struct gl_session *session)
+{
+    return &session->shares;
 }
 
 void gl_session_address(const struct gl_session *session, struct gl_address *ret_address)

@@ -41,6 +41,7 @@ bool gl_session_is_attached(const struct gl_session *session);
 const uint8_t *gl_session_id(const struct gl_session *session);       /* GL_ID_SIZE */
 const uint8_t *gl_session_instance(const struct gl_session *session); /* GL_ID_SIZE */
 struct gl_link *gl_session_link(struct gl_session *session);
+struct gl_shares *gl_session_shares(struct gl_session *session);
 /* Address of the present or last connection's other end. */
 void gl_session_address(const struct gl_session *session, struct gl_address *ret_address);
 /* Sets state-dependent fields: streams, rtt_us, connected_since, last_seen. */

@@ -39,6 +39,13 @@ START_TEST(two_users_leave_room_for_others)
 }
 END_TEST
 
+/* One program each, say: each is a connection. */
+START_TEST(a_user_may_run_two_hundred_programs_at_a_time)
+{
+    ck_assert_uint_ge(fill(50001), 200);
+}
+END_TEST
+
 START_TEST(many_users_leave_room_for_root_and_the_daemons_own)
 {
     for (uint32_t uid = 50001; uid < 50100; uid++)
@@ -57,6 +64,7 @@ static Suite *suite(void)
     TCase *tcase = tcase_create("control");
     tcase_add_checked_fixture(tcase, setup, NULL);
     tcase_add_test(tcase, two_users_leave_room_for_others);
+    tcase_add_test(tcase, a_user_may_run_two_hundred_programs_at_a_time);
     tcase_add_test(tcase, many_users_leave_room_for_root_and_the_daemons_own);
     suite_add_tcase(s, tcase);
     return s;

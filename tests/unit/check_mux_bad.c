@@ -307,10 +307,29 @@ START_TEST(streams_over_the_limit_are_not_opened)
     ck_assert_ptr_null(other);
     pair_pump(&a, &b);
     gl_stream_reset(s, GL_STATUS_CANCELLED, "");
-    /* Until the RESET is out the peer would count it. */
+    /* Until the peer has heard of it, it would count it. */
     ck_assert_int_eq(gl_stream_open(a.mux, 0, pair_text("3"), NULL, NULL, &other), UV_EAGAIN);
     pair_pump(&a, &b);
+    ck_assert_int_eq(gl_stream_open(a.mux, 0, pair_text("3"), NULL, NULL, &other), UV_EAGAIN);
+    pair_advance(50 * PAIR_MS);
+    gl_mux_tick(b.mux, b.now);
+    pair_pump(&a, &b); /* ACK */
     pair_open_stream(&a, 0, "3");
+}
+END_TEST
+
+START_TEST(a_stream_waits_for_its_reset_to_be_acknowledged_or_for_the_end)
+{
+    limited(1, true);
+    struct gl_stream *s = pair_open_stream(&a, 0, "1"), *other = NULL;
+    pair_pump(&a, &b);
+    pair_release(&a, s); /* with nobody to own it */
+    pair_frames(&a);     /* lost */
+    gl_mux_detach(a.mux);
+    ck_assert_int_eq(gl_stream_open(a.mux, 0, pair_text("2"), NULL, NULL, &other), UV_EAGAIN);
+    ck_assert_uint_eq(a.mux->objects, 1);
+    gl_mux_end(a.mux, GL_STATUS_LOST, "");
+    ck_assert_uint_eq(a.mux->objects, 0);
 }
 END_TEST
 
@@ -376,6 +395,17 @@ START_TEST(a_flood_of_refused_opens_is_fatal)
     pair_frames(&b);
     assert_fatal(pair_feed(&b, GL_FRAME_OPEN, 0, 0, id, "x", 1),
                  "more than 1000 OPENs beyond the limit");
+}
+END_TEST
+
+START_TEST(who_may_open_many_may_be_refused_as_many_twice)
+{
+    limited(700, false);
+    b.mux->peer_count = 700; /* as if so many were open */
+    uint32_t id = refuse_many(1400, 1);
+    pair_frames(&b);
+    assert_fatal(pair_feed(&b, GL_FRAME_OPEN, 0, 0, id, "x", 1),
+                 "more than 1400 OPENs beyond the limit");
 }
 END_TEST
 
@@ -479,10 +509,12 @@ static Suite *suite(void)
         message_too_big,
         reset_before_open_was_whole,
         streams_over_the_limit_are_not_opened,
+        a_stream_waits_for_its_reset_to_be_acknowledged_or_for_the_end,
         streams_over_the_limit_are_refused,
         handlers_count_until_they_are_done,
         answers_that_nobody_reads_count,
         a_flood_of_refused_opens_is_fatal,
+        who_may_open_many_may_be_refused_as_many_twice,
         refused_opens_over_a_long_time_are_not,
         an_opener_that_is_refused_pauses,
         only_sixteen_pongs_wait,

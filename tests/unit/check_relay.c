@@ -10,12 +10,24 @@
 #include "muxpair.h"
 
 static struct side h, g;
-static enum gl_status started; /* what the last gl_relay_start() said */
+static struct gl_shares shares;
+static enum gl_share_verdict share_verdict; /* of the last OPEN */
+static enum gl_status started;              /* what the last gl_relay_start() said */
 
 static void relay_on_open(void *ctx, struct gl_stream *stream, struct gl_slice open)
 {
     (void)ctx;
-    started = gl_relay_start(h.mux, "web1", stream, open);
+    const struct gl_share_owner owner = {.client = 1};
+    struct gl_share *share = NULL;
+    started = GL_STATUS_LIMIT;
+    share_verdict = gl_share_take(&shares, &owner, uv_hrtime() / 1000000, &share);
+    if (share_verdict == GL_SHARE_OK) {
+        started = gl_relay_start(h.mux, "web1", stream, open, &shares, share);
+        if (started != GL_STATUS_OK)
+            gl_share_give(&shares, share, false, uv_hrtime() / 1000000);
+    } else {
+        gl_slice_unref(&open);
+    }
     if (started != GL_STATUS_OK) {
         gl_stream_close(stream, started, "refused");
         gl_stream_release(stream);
@@ -30,6 +42,7 @@ static void start(uint32_t guest_payload_max, uint32_t guest_streams_max)
     client.resumable = ours.resumable = false;
     ours.events = &relay_mux_events;
     pair_start(client, ours);
+    gl_shares_init(&shares, 16);
     struct gl_mux_config guest = pair_config(GL_SIDE_A), host = pair_config(GL_SIDE_B);
     guest.payload_max = host.payload_max = guest_payload_max;
     host.local_streams_max = guest.peer_streams_max = guest_streams_max;
@@ -49,6 +62,7 @@ static void teardown(void)
     pair_release_all(&g);
     gl_mux_free(h.mux);
     gl_mux_free(g.mux);
+    gl_shares_done(&shares);
 }
 
 static void pump(void)
@@ -324,6 +338,79 @@ START_TEST(the_guests_limit_of_streams_is_told)
 }
 END_TEST
 
+/* Opens as many as one client may have, which is 8. */
+static void open_eight(void)
+{
+    pair_release_all(&a);
+    pair_release_all(&g);
+    pump();
+    for (unsigned i = 0; i < 8; i++) {
+        pair_open_stream(&a, 0, "call");
+        pump();
+        ck_assert_int_eq(share_verdict, GL_SHARE_OK);
+    }
+}
+
+START_TEST(calls_that_have_ended_are_counted_no_more)
+{
+    for (unsigned round = 0; round < 5; round++) {
+        open_eight();
+        for (unsigned i = 0; i < 8; i++)
+            gl_stream_close(g.streams[i], GL_STATUS_OK, "");
+        pump();
+    }
+}
+END_TEST
+
+START_TEST(calls_that_were_cancelled_are)
+{
+    open_eight();
+    pair_release(&a, a.opened[3]); /* resets it */
+    pump();
+    pair_open_stream(&a, 0, "one more");
+    pump();
+    ck_assert_int_eq(share_verdict, GL_SHARE_CLIENT);
+    assert_log(&a, "END 17 LIMIT refused\n");
+    gl_stream_close(g.streams[0], GL_STATUS_OK, "");
+    pump();
+    pair_open_stream(&a, 0, "one more");
+    pump();
+    ck_assert_int_eq(share_verdict, GL_SHARE_OK);
+}
+END_TEST
+
+START_TEST(calls_that_were_cancelled_before_the_guest_heard_of_them_are_not)
+{
+    gl_mux_detach(h.mux);
+    gl_mux_detach(g.mux);
+    for (unsigned round = 0; round < 5; round++)
+        open_eight();
+}
+END_TEST
+
+START_TEST(calls_that_the_guest_refused_are)
+{
+    open_eight();
+    gl_stream_reset(g.streams[0], GL_STATUS_LIMIT, "too many streams");
+    pump();
+    pair_open_stream(&a, 0, "one more");
+    pump();
+    ck_assert_int_eq(share_verdict, GL_SHARE_CLIENT);
+}
+END_TEST
+
+START_TEST(calls_end_with_the_guests_session)
+{
+    open_eight();
+    gl_mux_end(h.mux, GL_STATUS_LOST, "");
+    pump();
+    struct gl_share *share;
+    const struct gl_share_owner owner = {.client = 1};
+    ck_assert_int_eq(gl_share_take(&shares, &owner, uv_hrtime() / 1000000, &share), GL_SHARE_OK);
+    gl_share_give(&shares, share, false, uv_hrtime() / 1000000);
+}
+END_TEST
+
 /* What the client still sends is swallowed; its link must not stall, nor complain. */
 START_TEST(data_for_a_guest_that_has_finished_is_dropped)
 {
@@ -356,6 +443,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, the_end_of_the_guests_session_is_told_in_our_words);
     tcase_add_test(tcase, a_detached_guest_makes_streams_wait);
     tcase_add_test(tcase, the_guests_limit_of_streams_is_told);
+    tcase_add_test(tcase, calls_that_have_ended_are_counted_no_more);
+    tcase_add_test(tcase, calls_that_were_cancelled_are);
+    tcase_add_test(tcase, calls_that_were_cancelled_before_the_guest_heard_of_them_are_not);
+    tcase_add_test(tcase, calls_that_the_guest_refused_are);
+    tcase_add_test(tcase, calls_end_with_the_guests_session);
     tcase_add_test(tcase, data_for_a_guest_that_has_finished_is_dropped);
     suite_add_tcase(s, tcase);
     return s;
