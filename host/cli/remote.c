@@ -515,6 +515,9 @@ static int exit_status(struct remote_run *run)
     if (run->outcome.status == GL_STATUS_TOO_BIG)
         return gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
     int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
+    if (run->time_is_up && (run->outcome.status == GL_STATUS_LOST ||
+                            run->outcome.status == GL_STATUS_NOT_STARTED))
+        return STATUS_TIMEOUT;
     if (run->outcome.status == GL_STATUS_NOT_EXECUTABLE)
         return STATUS_CANNOT;
     if (run->outcome.status == GL_STATUS_PROGRAM_NOT_FOUND)
