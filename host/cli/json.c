@@ -146,6 +146,34 @@ json_t *gl_json_message(const ProtobufCMessage *message)
     return object;
 }
 
+size_t gl_json_unfinished(const uint8_t *data, size_t len)
+{
+    for (size_t n = 1; n <= 3 && n <= len; n++) {
+        uint8_t c = data[len - n];
+        if (c >= 0xc0)
+            return n < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? n : 0;
+        if (c < 0x80)
+            return 0;
+    }
+    return 0;
+}
+
+struct gl_slice gl_json_line(json_t *object)
+{
+    json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t len = text ? strlen(text) : 0;
+    struct gl_block *block = gl_block_new(len + 1);
+    if (text)
+        memcpy(gl_block_data(block), text, len);
+    gl_block_data(block)[len] = '\n';
+    struct gl_slice line = gl_slice_of(block, 0, len + 1);
+    gl_block_unref(block);
+    free(text);
+    json_decref(object);
+    return line;
+}
+
 int gl_json_print(json_t *object)
 {
     json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));

@@ -15,10 +15,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
+
 /* A new reference. */
 json_t *gl_json_message(const ProtobufCMessage *message);
 json_t *gl_json_bytes(const void *data, size_t len);
 json_t *gl_json_u64(uint64_t value);
+
+/* How many bytes at the end may be the beginning of a character, 0 to 3: held back, they make the
+ * rest text. */
+size_t gl_json_unfinished(const uint8_t *data, size_t len);
+
+/* Adds "schema"; the object as one line, with its end. Takes the reference. */
+struct gl_slice gl_json_line(json_t *object);
 
 /*
  * Adds "schema", writes the object to stdout as one line and flushes; takes the reference.

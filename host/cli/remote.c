@@ -157,33 +157,9 @@ static void on_stderr_failed(void *ctx, int error)
 static const struct gl_output_events stdout_events = {on_written, on_stdout_failed};
 static const struct gl_output_events stderr_events = {on_written, on_stderr_failed};
 
-/* How many bytes at the end may be the beginning of a character. */
-static size_t unfinished(const uint8_t *data, size_t len)
-{
-    for (size_t n = 1; n <= 3 && n <= len; n++) {
-        uint8_t c = data[len - n];
-        if (c >= 0xc0)
-            return n < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? n : 0;
-        if (c < 0x80)
-            return 0;
-    }
-    return 0;
-}
-
 static void write_json(struct remote_run *run, json_t *object, size_t charge)
 {
-    json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-    size_t len = text ? strlen(text) : 0;
-    struct gl_block *block = gl_block_new(len + 1);
-    if (text)
-        memcpy(gl_block_data(block), text, len);
-    gl_block_data(block)[len] = '\n';
-    struct gl_slice line = gl_slice_of(block, 0, len + 1);
-    gl_block_unref(block);
-    free(text);
-    json_decref(object);
-    gl_output_write(run->sinks[0].output, line, charge);
+    gl_output_write(run->sinks[0].output, gl_json_line(object), charge);
 }
 
 /* Text that was cut within a character stays text: the rest of it is awaited. */
@@ -194,7 +170,7 @@ static void write_json_data(struct sink *sink, struct gl_slice data, size_t char
     memcpy(bytes, sink->held, sink->n_held);
     if (data.len)
         memcpy(bytes + sink->n_held, data.data, data.len);
-    sink->n_held = last ? 0 : unfinished(bytes, len);
+    sink->n_held = last ? 0 : gl_json_unfinished(bytes, len);
     len -= sink->n_held;
     memcpy(sink->held, bytes + len, sink->n_held);
     if (len > 0)
@@ -515,8 +491,8 @@ static int exit_status(struct remote_run *run)
     if (run->outcome.status == GL_STATUS_TOO_BIG)
         return gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
     int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
-    if (run->time_is_up && (run->outcome.status == GL_STATUS_LOST ||
-                            run->outcome.status == GL_STATUS_NOT_STARTED))
+    if (run->time_is_up &&
+        (run->outcome.status == GL_STATUS_LOST || run->outcome.status == GL_STATUS_NOT_STARTED))
         return STATUS_TIMEOUT;
     if (run->outcome.status == GL_STATUS_NOT_EXECUTABLE)
         return STATUS_CANNOT;
