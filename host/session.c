@@ -251,14 +251,20 @@ void gl_sessions_dismiss(struct gl_daemon *daemon, enum gl_status status, const 
     }
 }
 
+/* All at once, so that the store is written once a minute, however many guests there are. */
 void gl_sessions_touch(struct gl_daemon *daemon)
 {
+    bool behind = false;
     GL_LIST_FOREACH (node, &daemon->sessions) {
-        struct gl_session *session = GL_CONTAINER_OF(node, struct gl_session, node);
+        const struct gl_session *session = GL_CONTAINER_OF(node, struct gl_session, node);
         if (session->guest &&
             gl_link_heard_s(session->link) >= session->guest->entry->last_seen + TOUCH_EVERY_S)
-            touch(session);
+            behind = true;
     }
+    if (!behind)
+        return;
+    GL_LIST_FOREACH (node, &daemon->sessions)
+        touch(GL_CONTAINER_OF(node, struct gl_session, node));
 }
 
 /* ------------------------------------------------------------------ looking */

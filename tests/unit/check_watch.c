@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* host.watch between two muxes in memory: a is the client, b the daemon. */
+#include "watch.h"
+
+#include <string.h>
+
+#include "config.h"
+#include "guest.h"
+#include "message.h"
+#include "muxpair.h"
+
+#define OWN_UID 990
+
+static struct gl_daemon daemon_;
+static struct gl_settings settings;
+static struct gl_trust trust;
+static struct gl_trust_entry *web;
+static struct gl_user user = {.uid = 0, .name = "root"};
+static unsigned heard;       /* answers at the client, */
+static uint64_t last;        /* last_seen of the latest, */
+static size_t unread;        /* and what it has not consumed of them */
+static enum gl_status ended; /* UINT32_MAX: it has not */
+static struct gl_stream *stream;
+
+static void watch(struct gl_call *call, const ProtobufCMessage *request)
+{
+    gl_watch_start(&daemon_, &user, call, ((const Gl__GuestRef *)request)->guest);
+}
+
+static const struct gl_method methods[] = {
+    {.name = "watch", .request = &gl__guest_ref__descriptor, .request_max = 4096, .start = watch},
+    {0},
+};
+static const struct gl_service service = {
+    .name = "host", .version = 1, .group = "manage", .methods = methods};
+static const struct gl_service *const services[] = {&service, NULL};
+static const struct gl_dispatch dispatch = {.services = services};
+
+static void on_open(void *ctx, struct gl_stream *opened, struct gl_slice open)
+{
+    (void)ctx;
+    gl_call_dispatch(&dispatch, opened, open);
+}
+
+static const struct gl_mux_events daemon_events = {.on_open = on_open};
+
+static void on_message(void *ctx, struct gl_stream *from, struct gl_slice message, size_t charge)
+{
+    ProtobufCMessage *decoded = NULL;
+    (void)ctx, (void)from;
+    ck_assert_int_eq(
+        gl_message_unpack(&gl__guest__descriptor, message.data, message.len, &decoded, NULL), 0);
+    heard++;
+    last = ((const Gl__Guest *)decoded)->last_seen;
+    unread += charge;
+    gl_message_free(decoded);
+    gl_slice_unref(&message);
+}
+
+static void on_end(void *ctx, struct gl_stream *from, enum gl_status status, const char *text)
+{
+    (void)ctx, (void)text;
+    ended = status;
+    gl_stream_release(from);
+    stream = NULL;
+}
+
+static const struct gl_stream_events client_events = {.on_message = on_message, .on_end = on_end};
+
+static void setup(void)
+{
+    static const uint8_t key[GL_KEY_SIZE] = {1};
+    static cfg_opt_t options[] = {CFG_SEC("allow", gl_rules_options, CFGF_MULTI), CFG_END()};
+    struct gl_mux_config client = pair_config(GL_SIDE_A), ours = pair_config(GL_SIDE_B);
+    cfg_t *cfg = cfg_init(options, CFGF_NONE);
+    ck_assert_int_eq(cfg_parse_buf(cfg, "allow { user = alice }"), CFG_SUCCESS);
+    settings.rules = gl_rules_new(cfg, OWN_UID);
+    cfg_free(cfg);
+    gl_list_init(&trust.entries);
+    gl_list_init(&daemon_.watchers);
+    daemon_.settings = &settings;
+    daemon_.trust = &trust;
+    web = gl_trust_entry_new(key);
+    strcpy(web->name, "web1");
+    web->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
+    gl_list_append(&trust.entries, &web->node);
+    client.resumable = ours.resumable = false;
+    ours.events = &daemon_events;
+    pair_start(client, ours);
+    heard = 0;
+    last = 0;
+    unread = 0;
+    ended = (enum gl_status)UINT32_MAX;
+}
+
+static void teardown(void)
+{
+    if (stream)
+        gl_stream_release(stream);
+    stream = NULL;
+    pair_teardown();
+    ck_assert(gl_list_empty(&daemon_.watchers));
+    gl_rules_free((struct gl_rules *)(uintptr_t)settings.rules);
+    gl_free(web);
+}
+
+static void start(const char *ref)
+{
+    Gl__GuestRef request = GL__GUEST_REF__INIT;
+    request.guest = (char *)(uintptr_t)ref;
+    ck_assert_int_eq(
+        gl_call_open(a.mux, "host", "watch", "", &request, 0, &client_events, NULL, &stream), 0);
+    pair_pump(&a, &b);
+}
+
+static void change(uint64_t last_seen)
+{
+    web->last_seen = last_seen;
+    gl_watch_notify(&daemon_, web);
+    pair_pump(&a, &b);
+}
+
+START_TEST(tells_how_it_stands_and_each_change)
+{
+    web->last_seen = 7;
+    start("web");
+    ck_assert_uint_eq(heard, 1);
+    ck_assert_uint_eq(last, 7);
+    change(8);
+    change(9);
+    ck_assert_uint_eq(heard, 3);
+    ck_assert_uint_eq(last, 9);
+    ck_assert_uint_eq(ended, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(of_other_guests_nothing)
+{
+    static const uint8_t key[GL_KEY_SIZE] = {2};
+    struct gl_trust_entry *other = gl_trust_entry_new(key);
+    strcpy(other->name, "web2");
+    start("web1");
+    gl_watch_notify(&daemon_, other);
+    gl_watch_forget(&daemon_, other);
+    pair_pump(&a, &b);
+    ck_assert_uint_eq(heard, 1);
+    ck_assert_uint_eq(ended, UINT32_MAX);
+    gl_free(other);
+}
+END_TEST
+
+START_TEST(whoever_may_not_see_a_guest_hears_nothing)
+{
+    user.uid = 50001;
+    start("web1");
+    ck_assert_uint_eq(ended, GL_STATUS_NOT_FOUND);
+    ck_assert_uint_eq(heard, 0);
+    user.uid = 0;
+    start("nobody");
+    ck_assert_uint_eq(ended, GL_STATUS_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(a_right_that_was_lost_with_the_name_ends_the_news)
+{
+    start("web1");
+    user.uid = 50001;
+    change(8);
+    user.uid = 0;
+    ck_assert_uint_eq(heard, 1);
+}
+END_TEST
+
+START_TEST(ends_when_the_guest_is_forgotten)
+{
+    start("web1");
+    gl_watch_forget(&daemon_, web);
+    pair_pump(&a, &b);
+    ck_assert_uint_eq(ended, GL_STATUS_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(ends_when_the_caller_goes)
+{
+    start("web1");
+    ck_assert(!gl_list_empty(&daemon_.watchers));
+    gl_stream_release(stream);
+    stream = NULL;
+    pair_pump(&a, &b);
+    ck_assert(gl_list_empty(&daemon_.watchers));
+    change(8);
+}
+END_TEST
+
+/* However often a guest comes and goes, little is kept for it; the latest is told in the end. */
+START_TEST(who_does_not_read_hears_the_latest_when_he_does)
+{
+    start("web1");
+    for (uint64_t i = 1; i <= 20000; i++) {
+        change(i);
+        ck_assert_uint_lt(pair_stats(&b).queued, 20 * 1024);
+    }
+    ck_assert_uint_lt(heard, 20000);
+    ck_assert_uint_lt(last, 20000);
+    while (unread > 0) {
+        size_t charge = unread;
+        unread = 0;
+        gl_stream_consume(stream, charge);
+        pair_pump(&a, &b);
+    }
+    ck_assert_uint_eq(last, 20000);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("watch");
+    TCase *tcase = tcase_create("watch");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, tells_how_it_stands_and_each_change);
+    tcase_add_test(tcase, of_other_guests_nothing);
+    tcase_add_test(tcase, whoever_may_not_see_a_guest_hears_nothing);
+    tcase_add_test(tcase, a_right_that_was_lost_with_the_name_ends_the_news);
+    tcase_add_test(tcase, ends_when_the_guest_is_forgotten);
+    tcase_add_test(tcase, ends_when_the_caller_goes);
+    tcase_add_test(tcase, who_does_not_read_hears_the_latest_when_he_does);
+    suite_add_tcase(s, tcase);
+    return s;
+}
+
+GL_UNIT_MAIN(suite)
