@@ -116,7 +116,7 @@ void gl_call_handle(struct gl_call *call, const struct gl_call_events *events, v
 int gl_call_reply(struct gl_call *call, const void *message);
 /* Takes the reference in any case. 0 also when cancelled (dropped). */
 int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice data);
-/* Bytes not yet handed out; stop at GL_STREAM_QUEUE until on_sent. */
+/* As gl_stream_queued(); stop at GL_STREAM_QUEUE until on_sent. */
 size_t gl_call_queued(const struct gl_call *call);
 void gl_call_consume(struct gl_call *call, size_t charge);
 /*

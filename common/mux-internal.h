@@ -64,7 +64,7 @@ struct gl_stream {
     bool sent_due;
 
     struct gl_unit_queue queue;
-    size_t queued; /* bytes of it */
+    size_t queued; /* charge of it */
     size_t sent_credit;
     uint64_t tx_charged, tx_limit;
     enum gl_status close_status;
@@ -186,6 +186,12 @@ void gl_stream_ready(struct gl_stream *stream);
 static inline size_t gl_charge(size_t len)
 {
     return len < GL_CHARGE_MIN ? GL_CHARGE_MIN : len;
+}
+/* What an item in a stream's queue counts there: each takes memory, however small it is. */
+static inline size_t gl_item_charge(const struct gl_unit *item)
+{
+    bool control = item->frame.type == GL_FRAME_EOF || item->frame.type == GL_FRAME_CLOSE;
+    return control ? 0 : gl_charge(item->payload.len);
 }
 /* Queues a WINDOW if one is due. */
 void gl_stream_check_window(struct gl_stream *stream);

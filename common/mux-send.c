@@ -183,9 +183,11 @@ static void notify(struct gl_stream *stream)
 static struct gl_unit *cut(struct gl_stream *stream, size_t len)
 {
     struct gl_unit *item = stream->queue.head;
-    stream->queued -= item->frame.type == GL_FRAME_CLOSE ? 0 : len;
-    stream->mux->queued -= item->frame.type == GL_FRAME_CLOSE ? 0 : len;
-    if (len == item->payload.len) {
+    bool whole = len == item->payload.len;
+    size_t gone = gl_item_charge(item) - (whole ? 0 : gl_charge(item->payload.len - len));
+    stream->queued -= gone;
+    stream->mux->queued -= gone;
+    if (whole) {
         gl_unit_pop(&stream->queue);
         if (item->frame.type == GL_FRAME_MESSAGE || item->frame.type == GL_FRAME_DATA) {
             stream->sent_credit += item->credit;

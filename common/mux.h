@@ -27,11 +27,11 @@
 #define GL_ID_SIZE             16u                /* session and instance ids, bytes */
 #define GL_WINDOW_INITIAL      (256u * 1024)      /* charge */
 #define GL_WINDOW_MAX          (4u * 1024 * 1024) /* charge, per stream */
-#define GL_CHARGE_MIN          16u                /* of one MESSAGE or DATA frame */
+#define GL_CHARGE_MIN          128u               /* of one MESSAGE or DATA frame */
 #define GL_REPLAY_MAX          (4u * 1024 * 1024) /* charge */
 #define GL_REPLAY_RESERVE      (64u * 1024)       /* for EOF, CLOSE, RESET, WINDOW */
-#define GL_REPLAY_FRAME_CHARGE 64u                /* added to a frame's payload */
-#define GL_STREAM_QUEUE        (256u * 1024)      /* producers stop at this, bytes */
+#define GL_REPLAY_FRAME_CHARGE 128u               /* added to a frame's payload */
+#define GL_STREAM_QUEUE        (256u * 1024)      /* producers stop at this, charge */
 
 struct gl_mux;
 struct gl_stream;
@@ -215,7 +215,7 @@ struct gl_mux_stats {
     uint64_t rtt_ns;  /* smoothed, of PING; 0: not known */
     uint32_t streams; /* not yet released or finished */
     size_t replay;    /* charge kept */
-    size_t queued;    /* bytes in all send queues */
+    size_t queued;    /* charge of what is in all send queues */
     uint64_t growth;  /* charge: windows over their initial size */
 };
 void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats);
@@ -253,7 +253,8 @@ int gl_stream_send_message(struct gl_stream *stream, struct gl_slice message, si
 int gl_stream_send_data(struct gl_stream *stream, uint8_t channel, struct gl_slice data,
                         size_t credit);
 int gl_stream_send_eof(struct gl_stream *stream);
-size_t gl_stream_queued(const struct gl_stream *stream); /* bytes not yet handed out */
+/* Not yet handed out, as charge: an item costs its length, but GL_CHARGE_MIN at least. */
+size_t gl_stream_queued(const struct gl_stream *stream);
 
 /* What on_message and on_data told of `charge` was used up: the peer may send as much again. */
 void gl_stream_consume(struct gl_stream *stream, size_t charge);

@@ -28,10 +28,10 @@ int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
     stream->bound = true;
     stream->events = events;
     stream->ctx = ctx;
-    stream->queued = open.len;
-    mux->queued += open.len;
     struct gl_unit *unit = gl_unit_new(GL_FRAME_OPEN, open);
     unit->frame.flags = flags & GL_FLAG_INTERACTIVE;
+    stream->queued = gl_item_charge(unit);
+    mux->queued += stream->queued;
     gl_unit_push(&stream->queue, unit);
     *ret_stream = stream;
     gl_stream_ready(stream);
@@ -74,13 +74,12 @@ size_t gl_stream_queued(const struct gl_stream *stream)
 static void queue_item(struct gl_stream *stream, uint8_t type, uint8_t channel,
                        struct gl_slice payload, size_t credit)
 {
-    size_t len = payload.len;
     struct gl_unit *unit = gl_unit_new(type, payload);
     unit->frame.channel = channel;
     unit->credit = credit;
     gl_unit_push(&stream->queue, unit);
-    stream->queued += len;
-    stream->mux->queued += len;
+    stream->queued += gl_item_charge(unit);
+    stream->mux->queued += gl_item_charge(unit);
     gl_stream_ready(stream);
 }
 

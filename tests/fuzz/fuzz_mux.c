@@ -73,7 +73,7 @@ static void release(struct owned *o)
 static struct gl_slice payload(struct world *w)
 {
     /* Small, large, or larger than a window. */
-    static const size_t sizes[] = {0, 1, 15, 16, 17, 100, 4095, 4096, 4097, 5000, 70000, 262144};
+    static const size_t sizes[] = {0, 1, 127, 128, 129, 100, 4095, 4096, 4097, 5000, 70000, 262144};
     size_t len = sizes[next(w) % GL_ARRAY_SIZE(sizes)];
     struct gl_block *block = gl_block_new(len);
     memset(gl_block_data(block), 'x', len);

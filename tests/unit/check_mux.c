@@ -4,6 +4,7 @@
  * check_mux_link what concerns the whole link, check_mux_resume its loss; check_sim tries all at
  * once.
  */
+#include "heap.h"
 #include "muxpair.h"
 
 /* ------------------------------------------------------------------ life */
@@ -265,10 +266,10 @@ START_TEST(long_messages_go_in_pieces)
     gl_stream_send_message(s, pair_bytes(4096), 7);
     gl_stream_send_message(s, pair_bytes(4100), 8);
     gl_stream_send_eof(s);
-    /* The rest of 4100 would be 4 bytes, charged 16: a piece is cut shorter instead. */
+    /* The rest of 4100 would be 4 bytes, charged 128: a piece is cut shorter instead. */
     ck_assert_str_eq(pair_frames(&a),
                      "OPEN 1 4096+, MESSAGE 1 4096+, MESSAGE 1 1808, MESSAGE 1 4096, "
-                     "MESSAGE 1 4080+, MESSAGE 1 20, EOF 1");
+                     "MESSAGE 1 3968+, MESSAGE 1 132, EOF 1");
     assert_log(&a, "SENT 1 15\n");
     gl_stream_release(s);
 }
@@ -364,9 +365,9 @@ START_TEST(data_is_cut_to_the_credit_but_not_into_crumbs)
     ck_assert_str_eq(pair_frames(&a), "DATA 1 5904");
     /* A small item goes as soon as it fits. */
     gl_stream_send_data(s, 0, pair_bytes(1), 0);
-    pair_feed_u64(&a, GL_FRAME_WINDOW, 1, GL_WINDOW_INITIAL + 10015);
+    pair_feed_u64(&a, GL_FRAME_WINDOW, 1, GL_WINDOW_INITIAL + 10127);
     ck_assert_str_eq(pair_frames(&a), "");
-    pair_feed_u64(&a, GL_FRAME_WINDOW, 1, GL_WINDOW_INITIAL + 10016);
+    pair_feed_u64(&a, GL_FRAME_WINDOW, 1, GL_WINDOW_INITIAL + 10128);
     ck_assert_str_eq(pair_frames(&a), "DATA 1 1");
 }
 END_TEST
@@ -394,6 +395,16 @@ START_TEST(no_window_after_eof)
 }
 END_TEST
 
+START_TEST(a_queue_of_tiny_items_takes_little_memory)
+{
+    struct gl_stream *s = pair_open_stream(&a, 0, "x");
+    size_t before = heap_used();
+    for (unsigned n = 0; gl_stream_queued(s) < GL_STREAM_QUEUE; n++)
+        gl_stream_send_data(s, (uint8_t)(n % 2), pair_text("x"), 0);
+    ck_assert_uint_le(heap_used() - before, 2 * GL_STREAM_QUEUE);
+}
+END_TEST
+
 START_TEST(on_sent_returns_the_credit_of_whole_items)
 {
     struct gl_stream *s = pair_open_stream(&a, 0, "x");
@@ -402,7 +413,7 @@ START_TEST(on_sent_returns_the_credit_of_whole_items)
     gl_stream_send_message(s, pair_text("m"), 4);
     pair_frames(&a);
     assert_log(&a, "SENT 1 1000\n"); /* of the second a part is out only */
-    ck_assert_uint_eq(gl_stream_queued(s), 300001 - GL_WINDOW_INITIAL);
+    ck_assert_uint_eq(gl_stream_queued(s), 300000 - GL_WINDOW_INITIAL + GL_CHARGE_MIN);
     pair_feed_u64(&a, GL_FRAME_WINDOW, 1, 1000000);
     pair_frames(&a);
     assert_log(&a, "SENT 1 34\n");
@@ -493,6 +504,7 @@ static Suite *suite(void)
         data_is_cut_to_the_credit_but_not_into_crumbs,
         eof_close_and_reset_need_no_credit,
         no_window_after_eof,
+        a_queue_of_tiny_items_takes_little_memory,
         on_sent_returns_the_credit_of_whole_items,
         window_grows_when_it_is_the_brake,
         window_does_not_grow_for_a_slow_consumer,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What concerns the whole link: bytes in and out, who goes first, ACK, heartbeat, the end. */
+#include "heap.h"
 #include "muxpair.h"
 
 /* ------------------------------------------------------------------ bytes */
@@ -301,6 +302,24 @@ START_TEST(resets_wait_when_even_the_reserve_is_full)
 }
 END_TEST
 
+START_TEST(a_replay_buffer_of_tiny_frames_takes_little_memory)
+{
+    struct gl_stream *s = pair_open_stream(&b, 0, "x");
+    pair_pump(&a, &b);
+    pair_feed_u64(&b, GL_FRAME_WINDOW, 2, 0x10000000);
+    pair_frames(&b);
+    size_t before = heap_used(), replay;
+    do {
+        replay = pair_stats(&b).replay;
+        for (int i = 0; i < 100; i++)
+            gl_stream_send_data(s, 0, pair_text("x"), 0);
+        pair_frames(&b);
+    } while (pair_stats(&b).replay > replay);
+    ck_assert_uint_gt(replay, GL_REPLAY_MAX / 2);
+    ck_assert_uint_le(heap_used() - before, 2 * GL_REPLAY_MAX);
+}
+END_TEST
+
 START_TEST(windows_use_the_reserve_and_wait_when_it_is_full)
 {
     struct gl_stream *bulk = pair_open_stream(&b, 0, "1");
@@ -550,6 +569,7 @@ static Suite *suite(void)
         ack_passes_a_full_replay_buffer,
         full_replay_stops_all_but_the_end_of_streams,
         resets_wait_when_even_the_reserve_is_full,
+        a_replay_buffer_of_tiny_frames_takes_little_memory,
         windows_use_the_reserve_and_wait_when_it_is_full,
         local_sessions_keep_nothing,
         ping_when_it_is_quiet,

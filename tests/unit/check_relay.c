@@ -7,6 +7,7 @@
  */
 #include "relay.h"
 
+#include "heap.h"
 #include "muxpair.h"
 
 static struct side h, g;
@@ -204,7 +205,7 @@ static void count_data(void *ctx, struct gl_stream *stream, uint8_t channel, str
     ++*(unsigned *)ctx;
 }
 
-/* Frames of one byte are charged 16: the count of frames that are held is bounded as well. */
+/* Frames of one byte are charged 128: the count of frames that are held is bounded as well. */
 START_TEST(small_frames_are_bounded_too)
 {
     static const struct gl_stream_events counting = {.on_data = count_data};
@@ -217,8 +218,35 @@ START_TEST(small_frames_are_bounded_too)
         gl_stream_send_data(stream, 0, pair_text("x"), 0);
     pump();
     ck_assert_uint_eq(arrived, window);
-    ck_assert_uint_le(held(), window);
-    ck_assert_uint_ge(gl_stream_queued(stream), window);
+    ck_assert_uint_le(held(), GL_WINDOW_INITIAL);
+    ck_assert_uint_ge(gl_stream_queued(stream), GL_WINDOW_INITIAL);
+}
+END_TEST
+
+/* A window full of the smallest frames, which a guest that is away does not take. */
+static void fill_with(uint8_t type)
+{
+    pair_open_stream(&a, 0, "call");
+    pump();
+    gl_mux_detach(h.mux);
+    gl_mux_detach(g.mux);
+    size_t before = heap_used();
+    for (unsigned used = 0; used < GL_WINDOW_INITIAL; used += GL_CHARGE_MIN)
+        ck_assert_int_eq(pair_feed(&b, type, 0, 0, 1, "x", 1), 0);
+    ck_assert_uint_eq(held(), GL_WINDOW_INITIAL);
+    ck_assert_uint_le(heap_used() - before, 2 * GL_WINDOW_INITIAL);
+    ck_assert_int_ne(pair_feed(&b, type, 0, 0, 1, "x", 1), 0);
+}
+
+START_TEST(tiny_data_takes_little_memory)
+{
+    fill_with(GL_FRAME_DATA);
+}
+END_TEST
+
+START_TEST(tiny_messages_take_little_memory)
+{
+    fill_with(GL_FRAME_MESSAGE);
 }
 END_TEST
 
@@ -436,6 +464,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_guest_that_does_not_read_stops_the_client);
     tcase_add_test(tcase, a_client_that_does_not_read_stops_the_guest);
     tcase_add_test(tcase, small_frames_are_bounded_too);
+    tcase_add_test(tcase, tiny_data_takes_little_memory);
+    tcase_add_test(tcase, tiny_messages_take_little_memory);
     tcase_add_test(tcase, a_stalled_stream_holds_up_no_other);
     tcase_add_test(tcase, a_reset_of_the_client_reaches_the_guest);
     tcase_add_test(tcase, a_reset_of_the_guest_reaches_the_client);
