@@ -18,6 +18,7 @@
 #include "session.h"
 #include "startup.h"
 #include "sys.h"
+#include "watchdog.h"
 
 #define CLOSE_MS 1000u /* for handles to close at the end */
 
@@ -25,6 +26,7 @@ struct program {
     struct gl_settings_options options;
     uv_loop_t loop;
     uv_signal_t signals[3];
+    struct gl_watchdog watchdog;
     struct gl_identity identity;
     struct gl_host_trust trust;
     struct gl_agent *agent;
@@ -137,6 +139,7 @@ static int start(struct program *program)
     program->agent = gl_agent_new(&program->loop, settings);
     program->session = gl_session_new(program->agent, &program->identity, &program->trust);
     watch_signals(program);
+    gl_watchdog_start(&program->watchdog, &program->loop);
     gl_session_start(program->session);
     gl_startup_notify("READY=1\nSTATUS=Looking for the host");
     return 0;
@@ -161,6 +164,7 @@ static void finish(struct program *program)
     gl_exec_process_stop_preparing();
     for (size_t i = 0; i < GL_ARRAY_SIZE(program->signals); i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
+    gl_watchdog_stop(&program->watchdog);
     uv_timer_init(&program->loop, &limit);
     uv_timer_start(&limit, on_close_timer, CLOSE_MS, 0);
     uv_unref((uv_handle_t *)&limit);

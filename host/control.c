@@ -377,7 +377,27 @@ static int options_of(const struct gl_settings *settings, struct gl_listen_optio
     return 0;
 }
 
-int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
+/* Its place, mode and group are the service manager's affair. */
+static int open_given(struct gl_daemon *daemon, int fd, struct gl_why *why)
+{
+    const struct gl_settings *settings = daemon->settings;
+    char text[600];
+    int err = gl_transport_listen_fd(daemon->loop, fd, on_accept, daemon, &daemon->control);
+    if (err < 0)
+        return gl_why(why, err, "the service manager's control socket cannot be used: %s",
+                      uv_strerror(err));
+    const struct gl_address *address = gl_listener_address(daemon->control);
+    gl_address_text(address, text, sizeof text);
+    gl_info("the control socket is the service manager's, %s", text);
+    if (strcmp(address->path, settings->control) != 0 || settings->control_mode ||
+        settings->control_group)
+        gl_warn("control (%s), control-mode and control-group do not count for it: change them in "
+                "the socket unit",
+                settings->control);
+    return 0;
+}
+
+static int open_own(struct gl_daemon *daemon, struct gl_why *why)
 {
     struct gl_address address;
     struct gl_listen_options options;
@@ -396,6 +416,14 @@ int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
         return gl_why(why, err, "cannot listen on the control socket %s: %s",
                       daemon->settings->control, gl_transport_error_text(&address, err));
     return 0;
+}
+
+int gl_control_open(struct gl_daemon *daemon, struct gl_why *why)
+{
+    int fd, err = gl_platform_take_socket(&fd, why);
+    if (err < 0)
+        return err;
+    return fd < 0 ? open_own(daemon, why) : open_given(daemon, fd, why);
 }
 
 void gl_control_close(struct gl_daemon *daemon)

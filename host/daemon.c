@@ -55,9 +55,11 @@ static void close_handles(struct gl_daemon *daemon)
     uv_handle_t *const handles[] = {
         (uv_handle_t *)&daemon->chores, (uv_handle_t *)&daemon->stop_timer,
         (uv_handle_t *)&daemon->sigterm, (uv_handle_t *)&daemon->sigint};
+    if (uv_is_closing(handles[0]))
+        return;
     for (size_t i = 0; i < GL_ARRAY_SIZE(handles); i++)
-        if (!uv_is_closing(handles[i]))
-            uv_close(handles[i], NULL);
+        uv_close(handles[i], NULL);
+    gl_watchdog_stop(&daemon->watchdog);
 }
 
 /* Then nothing keeps the loop alive but what is being closed. */
@@ -165,6 +167,7 @@ static void open_handles(struct gl_daemon *daemon)
     uv_timer_start(&daemon->chores, on_chores, CHORES_MS, CHORES_MS);
     uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
     uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+    gl_watchdog_start(&daemon->watchdog, daemon->loop);
 }
 
 /* Both or nothing: a daemon that no guest or no user can reach is of no use. */

@@ -25,6 +25,7 @@
 #include "settings.h"
 #include "site.h"
 #include "trust.h"
+#include "watchdog.h"
 #include "why.h"
 
 #define GL_HOST_SOFTWARE "guestlink-hostd " PACKAGE_VERSION
@@ -64,6 +65,7 @@ struct gl_daemon {
     uv_timer_t chores;                /* every few seconds: see daemon.c */
     uv_timer_t stop_timer;
     uv_signal_t sigterm, sigint;
+    struct gl_watchdog watchdog;
     bool stopping;
 };
 

@@ -139,13 +139,14 @@ class Result(subprocess.CompletedProcess):
 class Daemon:
     """One run of a daemon. Its log goes to a file; all runs of a World's log are kept."""
 
-    def __init__(self, world, name, args, log, env=None, wrapper=()):
+    def __init__(self, world, name, args, log, env=None, wrapper=(), keep=()):
         self.world, self.name, self.log_path = world, name, log
         self.args = [*wrapper, program(name, world.build), *args]
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env=world.environ(env), cwd=world.dir, start_new_session=True)
+                env=world.environ(env), cwd=world.dir, start_new_session=True,
+                pass_fds=keep)
 
     @property
     def pid(self):
@@ -246,7 +247,8 @@ class World:
         return os.path.join(self.tmp, *parts)
 
     def environ(self, more=None):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("GUESTLINK_", "NOTIFY_"))}
+        drop = ("GUESTLINK_", "LISTEN_", "NOTIFY_", "WATCHDOG_")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         san = os.path.join(self.dir, "san")
         env.update(
             GUESTLINK_CONTROL=self.control, LC_ALL="C.UTF-8",
@@ -258,9 +260,11 @@ class World:
 
     # ---- daemons
 
-    def daemon(self, program_name, args, log_name, env=None, wrapper=()):
-        """Starts a further daemon, which close() stops as well. `wrapper` execs it, if given."""
-        daemon = Daemon(self, program_name, args, os.path.join(self.dir, log_name), env, wrapper)
+    def daemon(self, program_name, args, log_name, env=None, wrapper=(), keep=()):
+        """Starts a further daemon, which close() stops as well. `wrapper` execs it, if given; it
+        inherits the descriptors `keep`."""
+        daemon = Daemon(self, program_name, args, os.path.join(self.dir, log_name), env, wrapper,
+                        keep)
         self.daemons.append(daemon)
         return daemon
 
