@@ -1,0 +1,221 @@
+# bash completion for guestlink                                    -*- shell-script -*-
+# SPDX-License-Identifier: MIT
+#
+# Commands and options come from --help, guests from 'ls', paths in a guest from the guest. What a guest says is data: it is
+# only ever put into COMPREPLY, and readline quotes it.
+
+# The words up to the cursor as guestlink will get them, in __gl_words; the last is the one that is completed. COMP_WORDS
+# will not do: it is cut at colons, and quoted.
+__guestlink_words() {
+    local line=${COMP_LINE:0:COMP_POINT} word='' quote='' began='' opened=0 i c
+    __gl_words=()
+    __gl_break=0    # so much of the last word is in front of what readline replaces
+    for ((i = 0; i < ${#line}; i++)); do
+        c=${line:i:1}
+        if [[ $quote == "'" ]]; then
+            if [[ $c == "'" ]]; then quote=''; else word+=$c; fi
+        elif [[ $quote == '"' ]]; then
+            if [[ $c == '"' ]]; then
+                quote=''
+            elif [[ $c == \\ && ${line:i+1:1} == [\"\\\$\`] ]]; then
+                word+=${line:i+1:1}
+                i=$((i + 1))
+            else
+                word+=$c
+            fi
+        elif [[ $c == [\'\"] ]]; then
+            quote=$c began=1 opened=${#word}
+        elif [[ $c == \\ ]]; then
+            word+=${line:i+1:1} began=1
+            i=$((i + 1))
+        elif [[ $c == [$' \t'] ]]; then
+            if [[ $began$word ]]; then __gl_words+=("$word"); fi
+            word='' began='' __gl_break=0
+        else
+            word+=$c
+            if [[ $COMP_WORDBREAKS == *"$c"* ]]; then __gl_break=${#word}; fi
+        fi
+    done
+    if [[ $quote ]]; then __gl_break=$opened; fi
+    __gl_words+=("$word")
+}
+
+# The program as it is being called, with its --control.
+__guestlink_run() {
+    "${__gl_program[@]}" "$@" 2>/dev/null </dev/null
+}
+
+# What stands before the descriptions in a help text: options, and the words for their values.
+__guestlink_help() {
+    __guestlink_run "$@" --help | sed -n '1d; s/^  \(-[^ ].*\)$/\1/p' | sed 's/   *.*//; s/,//g'
+    echo --help
+}
+
+__guestlink_options() {
+    __guestlink_help "$@" | tr ' ' '\n' | grep '^-'
+}
+
+# The values that follow an option of a command: SEC for one that is free to choose, else the words (`--for ready`).
+__guestlink_values() {
+    local line
+    while read -r line; do
+        if [[ " $line " == *" $1 "* && ${line##* } != -* ]]; then echo "${line##* }"; fi
+    done < <(__guestlink_help "$2")
+}
+
+__guestlink_commands() {
+    __guestlink_run --help | sed -n 's/^  \([a-z][a-z-]*\)  *[A-Z].*/\1/p'
+}
+
+__guestlink_guests() {
+    __guestlink_run --json ls | grep -o '"name":"[A-Za-z0-9._-]*"' | cut -d '"' -f 4
+}
+
+# Names in a folder of a guest that begin so, with NUL after each; folders have a slash at the end.
+__guestlink_ls() {
+    # shellcheck disable=SC2016 # the guest's shell expands
+    __guestlink_run exec --timeout 2 "$1" -- sh -c '
+        cd -- "${1:-.}" || exit
+        for f in "$2"*; do
+            if [ "$f" = . ] || [ "$f" = .. ]; then continue; fi
+            if [ -d "$f" ]; then printf "%s/\0" "$f"
+            elif [ -e "$f" ] || [ -L "$f" ]; then printf "%s\0" "$f"
+            fi
+        done' sh "$2" "$3"
+}
+
+# Replies with those of the words given that begin as what is typed does.
+__guestlink_reply() {
+    local cur=$1 word
+    shift
+    for word in "$@"; do
+        if [[ $word == "$cur"* ]]; then COMPREPLY+=("${word:__gl_break}"); fi
+    done
+}
+
+__guestlink_guest_path() {
+    local cur=$1 guest=${1%%:*} path=${1#*:} folder='' name
+    [[ $guest =~ ^[A-Za-z0-9][A-Za-z0-9._-]+$ ]] || return
+    [[ $path == */* ]] && folder=${path%/*}/
+    while IFS= read -r -d '' name; do
+        # What would move the cursor about, or end the line.
+        [[ $name == *[[:cntrl:]]* ]] || __guestlink_reply "$cur" "$guest:$folder$name"
+    done < <(__guestlink_ls "$guest" "$folder" "${path##*/}")
+    compopt -o filenames 2>/dev/null
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+}
+
+__guestlink_local_path() {
+    local cur=$1 name
+    while IFS= read -r name; do
+        [[ $name == *[[:cntrl:]]* ]] || COMPREPLY+=("${name:__gl_break}")
+    done < <(compgen -f -- "$cur")
+    compopt -o filenames 2>/dev/null
+}
+
+# A file here, or GUEST:PATH.
+__guestlink_either_path() {
+    local cur=$1 guest
+    if [[ $cur == [!/.~]*:* && ${cur%%:*} != */* ]]; then
+        __guestlink_guest_path "$cur"
+        return
+    fi
+    if [[ $cur != [/.~]* && $cur != */* ]]; then
+        while read -r guest; do
+            __guestlink_reply "$cur" "$guest:"
+        done < <(__guestlink_guests)
+    fi
+    if ((${#COMPREPLY[@]} == 0)); then
+        __guestlink_local_path "$cur"
+        return
+    fi
+    # Beside guests only what needs no quotes: these are no file names for readline.
+    compopt -o nospace 2>/dev/null
+    while IFS= read -r guest; do
+        if [[ -d $guest ]]; then guest+=/; fi
+        if [[ $guest =~ ^[A-Za-z0-9._/-]+$ ]]; then COMPREPLY+=("$guest"); fi
+    done < <(compgen -f -- "$cur")
+}
+
+_guestlink() {
+    local __gl_words __gl_break __gl_program=("$1") cur prev command='' i word
+    local -a rest=() given=()
+    COMPREPLY=()
+    __guestlink_words
+    # A path with a tilde is the program's, too; what stands in front of it is not ours.
+    for ((i = 0; i < ${#__gl_words[@]} - 1; i++)); do
+        [[ ${__gl_words[i]} == "$1" ]] && break
+    done
+    type -P -- "$1" >/dev/null || __gl_program=(guestlink)
+    rest=("${__gl_words[@]:i+1}")
+    ((${#rest[@]})) || return
+    cur=${rest[-1]} prev=''
+    ((${#rest[@]} > 1)) && prev=${rest[-2]}
+
+    # Options before the command.
+    for ((i = 0; i < ${#rest[@]} - 1; i++)); do
+        word=${rest[i]}
+        case $word in
+        --control) __gl_program+=("$word" "${rest[i + 1]-}") && ((++i)) ;;
+        --control=*) __gl_program+=("$word") ;;
+        -*) ;;
+        *)
+            command=$word
+            break
+            ;;
+        esac
+    done
+    if [[ -z $command ]]; then
+        if [[ $prev == --control ]]; then
+            __gl_program=("${__gl_program[0]}")
+            __guestlink_local_path "$cur"
+        elif [[ $cur == -* ]]; then
+            mapfile -t given < <(__guestlink_options)
+            __guestlink_reply "$cur" "${given[@]}"
+        else
+            mapfile -t given < <(__guestlink_commands)
+            __guestlink_reply "$cur" "${given[@]}"
+        fi
+        return
+    fi
+
+    # Words of the command that are no options, up to the one that is completed; what follows -- is none of ours.
+    rest=("${rest[@]:i+1}")
+    local -a place=()
+    for ((i = 0; i < ${#rest[@]} - 1; i++)); do
+        word=${rest[i]}
+        case $word in
+        --) return ;;
+        --*=*) ;;
+        -?*) if [[ $(__guestlink_values "$word" "$command") ]]; then ((i++)); fi ;;
+        *) place+=("$word") ;;
+        esac
+    done
+    if ((i >= ${#rest[@]})); then
+        mapfile -t given < <(__guestlink_values "$prev" "$command" | grep '^[a-z]')
+        __guestlink_reply "$cur" "${given[@]}"
+        return
+    fi
+    if [[ $cur == -* ]]; then
+        mapfile -t given < <(__guestlink_options "$command")
+        __guestlink_reply "$cur" "${given[@]}"
+        return
+    fi
+    case $command:${#place[@]}:${place[0]-} in
+    cp:*)
+        __guestlink_either_path "$cur"
+        ;;
+    trust:0:) __guestlink_reply "$cur" ls accept revoke site ;;
+    trust:1:site) __guestlink_reply "$cur" init export join ;;
+    trust:2:site) [[ ${place[1]} == init ]] || __guestlink_local_path "$cur" ;;
+    trust:1:accept | trust:1:revoke | *:0:)
+        # Which commands want a guest first is in their usage.
+        if __guestlink_run "$command" --help | sed -n '1{/GUEST/p;}' | grep -q .; then
+            mapfile -t given < <(__guestlink_guests)
+            __guestlink_reply "$cur" "${given[@]}"
+        fi
+        ;;
+    esac
+}
+
+complete -F _guestlink guestlink
