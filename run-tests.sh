@@ -52,10 +52,12 @@ tally() {
         END { printf "%d passed, %d failed%s\n", good, bad, skip ? ", " skip " skipped" : "" }'
 }
 
-# build_in DIR OPTION...: configures there if need be, and makes.
+# build_in DIR OPTION...: configures there if need be, anew if the options have changed, and makes.
 build_in() {
     mkdir -p "$1" && cd "$1" && shift &&
-        { [ -f Makefile ] || ../configure "$@"; } &&
+        if [ ! -f Makefile ] || [ "$(cat configured 2>/dev/null)" != "$*" ]; then
+            ../configure "$@" && make clean && echo "$*" >configured
+        fi &&
         make -j"$jobs"
 }
 

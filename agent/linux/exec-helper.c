@@ -34,6 +34,7 @@
 
 #define KILL_PAUSE_MS 20   /* between two looks for what is left to kill */
 #define LOOK_PAUSE_MS 100  /* between two looks at whether TERM was enough */
+#define CLOSE_S       30   /* for PAM to end its session, seconds */
 #define UNKILLABLE_MS 1000 /* after which we stop trying */
 
 void gl_exec_report(enum gl_exec_report_type type, enum gl_exec_stage stage, int error, int value,
@@ -195,6 +196,7 @@ static void leave(void) __attribute__((noreturn));
 
 static void leave(void)
 {
+    alarm(CLOSE_S); /* a module that hangs must not hold the call for ever */
     gl_exec_pam_close();
     close(GL_EXEC_FD); /* the agent need not wait until the kernel has taken us apart */
     _exit(0);          /* no destructors: there is nothing to flush, and it is fast */

@@ -8,13 +8,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "exec-protocol.h"
 #include "exec-spare.h"
 #include "mem.h"
+#include "reaper.h"
 #include "startup.h"
 
 static void close_fd(int *fd)
@@ -195,7 +195,7 @@ static int give_start(pid_t helper, int control, int memory, const int theirs[3]
     int err = send_start(control, memory, theirs);
     if (err) {
         close(control);
-        waitpid(helper, NULL, 0); /* killed, or it hears now that nobody wants it */
+        gl_reaper_abandon(helper); /* killed by somebody, or it may hang before it listens */
         return err;
     }
     spawned->helper = helper;

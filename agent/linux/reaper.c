@@ -63,3 +63,17 @@ void gl_reaper_remove(struct gl_reaper_child *child)
         reaper = NULL;
     }
 }
+
+static void on_abandoned(struct gl_reaper_child *child)
+{
+    gl_free(child);
+}
+
+void gl_reaper_abandon(pid_t pid)
+{
+    struct gl_reaper_child *child = GL_NEW0(struct gl_reaper_child);
+    child->pid = pid;
+    child->on_reaped = on_abandoned;
+    gl_list_append(&reaper->children, &child->node);
+    kill(pid, SIGKILL); /* whose SIGCHLD comes after this */
+}

@@ -22,5 +22,7 @@ struct gl_reaper_child {
 int gl_reaper_add(uv_loop_t *loop, struct gl_reaper_child *child);
 /* Nobody waits for it any more; a no-op for one that was reaped. */
 void gl_reaper_remove(struct gl_reaper_child *child);
+/* Kills it; it is reaped when the kernel lets it go. While another child is on the list. */
+void gl_reaper_abandon(pid_t pid);
 
 #endif

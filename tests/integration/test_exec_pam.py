@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """exec -u with /etc/pam.d/guestlink: in a mount namespace of the agent's own, where it may be anything."""
 import os
+import signal
 import subprocess
 
 import pytest
 
-from world import GUEST, opened, program, until, World
+from world import FULL, GUEST, opened, program, until, World
 
 G = GUEST
 
@@ -118,3 +119,17 @@ def test_it_may_refuse(pam, kind):
     result = pam.gl("exec", "-u", "nobody", G, "--", "true")
     assert result.returncode == 125 and result.stdout == b""
     assert "PAM" in result.err and "nobody" in result.err and result.err.count("\n") == 1
+
+
+@pytest.mark.skipif(not FULL, reason="it takes 30 s: make check-full")
+def test_a_session_that_does_not_close_holds_nobody(pam):
+    script = pam.path("hang")
+    with open(script, "w", encoding="ascii") as file:
+        file.write(f'#!/bin/sh\n[ "$PAM_TYPE" = open_session ] && exit\necho $$ >{pam.path("pid")}\n'
+                   "exec sleep 100\n")
+    os.chmod(script, 0o755)
+    write(pam, PERMIT + f"session required pam_exec.so {script}\n")
+    result = pam.gl("exec", "-u", "nobody", G, "--", "echo", "done", timeout=60)
+    assert (result.returncode, result.out) == (0, "done\n"), result
+    with open(pam.path("pid"), encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGKILL)  # PAM's own child, which it has left
