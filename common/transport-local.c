@@ -19,7 +19,7 @@
 
 #include "transport-fd.h"
 
-/* How long listen waits for another process that is just doing the same in this folder. */
+/* How long listen waits for another process that is just doing the same in this folder, at most. */
 #define LOCK_TRIES    50
 #define LOCK_SLEEP_US 10000
 
@@ -92,25 +92,24 @@ int gl_local_connect(uv_loop_t *loop, const struct gl_address *address,
 /*
  * Two processes that start at once could both find a stale file, and the second remove the first's
  * new one. So who looks, removes and binds holds a lock on the folder. A negative descriptor: go on
- * without, after half a second; somebody holds the lock for another reason, or the file system has
- * none.
+ * without, after so many tries; somebody holds the lock for another reason (whoever may read the
+ * folder can), or the file system has none.
  */
-static int lock_folder(const char *path)
+static int lock_folder(const char *path, int tries)
 {
     char copy[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
     memcpy(copy, path, strlen(path) + 1);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fd;
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return fd;
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            break;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (--tries == 0 || (errno != EWOULDBLOCK && errno != EINTR)) {
+            close(fd);
+            return -1;
+        }
         usleep(LOCK_SLEEP_US);
     }
-    close(fd);
-    return -1;
+    return fd;
 }
 
 /* Removes the file of a listener that is no more. */
@@ -163,7 +162,7 @@ int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
     int fd = make_socket();
     if (fd < 0)
         return fd;
-    int lock = lock_folder(address->path);
+    int lock = lock_folder(address->path, options->at_once ? 1 : LOCK_TRIES);
     r = remove_stale(&to);
     if (r == 0)
         r = bind_and_listen(fd, &to, options);

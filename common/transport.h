@@ -111,12 +111,15 @@ struct gl_listen_options {
     int backlog;   /* 0: 128 */
     unsigned mode; /* unix: of the socket file, 0: 0600 */
     int64_t gid;   /* unix: group of the socket file, -1: leave */
+    bool at_once;  /* unix: do not wait for another process that is just listening in that folder */
 };
 /*
  * unix: an existing socket file is removed only if it is a socket that nobody listens on (connect
  * is refused); a live one is UV_EADDRINUSE, anything else than a socket UV_ENOTSOCK; a path over
  * the system's limit is UV_ENAMETOOLONG. The file has its mode and group before it can be connected
- * to. UV_ENOTSUP: this system has no such address kind.
+ * to. Blocks for half a second at most, while another process holds a lock on the folder, unless
+ * at_once: for a program that serves others meanwhile. UV_ENOTSUP: this system has no such address
+ * kind.
  */
 int gl_transport_listen(uv_loop_t *loop, const struct gl_address *address,
                         const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,

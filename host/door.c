@@ -75,34 +75,33 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
 
 /* ------------------------------------------------------------------ open and close */
 
-static int options_of(struct gl_door *door, struct gl_listen_options *options)
+/* The database of groups may be on a network: it is asked before guests are served, and no more. */
+static void set_options(struct gl_door *door)
 {
     uint32_t gid;
-    options->gid = -1;
-    options->mode = door->listen->mode;
+    door->options = (struct gl_listen_options){.mode = door->listen->mode, .gid = -1};
     if (!*door->listen->group)
-        return 0;
-    int err = gl_platform_group(door->listen->group, &gid);
-    if (err < 0)
-        snprintf(door->error, sizeof door->error, "there is no group '%s'", door->listen->group);
+        return;
+    if (gl_platform_group(door->listen->group, &gid) == 0)
+        door->options.gid = gid;
     else
-        options->gid = gid;
-    return err;
+        door->no_group = true;
 }
 
 static bool door_open(struct gl_door *door)
 {
-    struct gl_listen_options options = {0};
     const struct gl_address *address = &door->listen->address;
-    int err = options_of(door, &options);
-    if (err == 0) {
-        err = gl_transport_listen(door->daemon->loop, address, &options, on_accept, door,
-                                  &door->listener);
-        if (err < 0)
-            snprintf(door->error, sizeof door->error, "%s", gl_transport_error_text(address, err));
-    }
-    if (err < 0)
+    if (door->no_group) {
+        snprintf(door->error, sizeof door->error,
+                 "there was no group '%s' when the daemon was started", door->listen->group);
         return false;
+    }
+    int err = gl_transport_listen(door->daemon->loop, address, &door->options, on_accept, door,
+                                  &door->listener);
+    if (err < 0) {
+        snprintf(door->error, sizeof door->error, "%s", gl_transport_error_text(address, err));
+        return false;
+    }
     char text[600];
     gl_address_text(address, text, sizeof text);
     door->error[0] = '\0';
@@ -122,7 +121,10 @@ unsigned gl_doors_open(struct gl_daemon *daemon)
         door->dials = (struct gl_quota){.burst = DIALS_BURST, .every_ms = DIALS_EVERY_MS};
         door->log_quota = (struct gl_quota){.burst = GL_LINES_BURST, .every_ms = GL_LINES_EVERY_MS};
         gl_list_append(&daemon->doors, &door->node);
-        if (door_open(door)) {
+        set_options(door);
+        bool is_open = door_open(door);
+        door->options.at_once = true; /* from now on guests are served meanwhile */
+        if (is_open) {
             open++;
             continue;
         }

@@ -11,8 +11,10 @@ struct gl_door {
     struct gl_list node; /* of daemon->doors */
     struct gl_daemon *daemon;
     const struct gl_listen *listen;
-    struct gl_listener *listener; /* NULL: it could not be opened; tried again at times */
-    char error[160];              /* why */
+    struct gl_listen_options options; /* its group was looked up at the start, */
+    bool no_group;                    /* in vain */
+    struct gl_listener *listener;     /* NULL: it could not be opened; tried again at times */
+    char error[160];                  /* why */
     unsigned n_admissions;
     uint64_t accepted, refused; /* let in; closed for whatever reason before that */
     struct gl_quota dials;      /* of those that are not told apart */

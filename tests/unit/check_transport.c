@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -599,6 +600,23 @@ START_TEST(stale_live_and_other_files)
 }
 END_TEST
 
+/* Anybody who may read the folder can lock it. */
+START_TEST(a_locked_folder_does_not_hold_up_who_is_in_a_hurry)
+{
+    struct end a = {0};
+    struct gl_address address = unix_address("s");
+    struct gl_listen_options options = {.gid = -1, .at_once = true};
+    struct gl_listener *listener;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+    uint64_t before = uv_hrtime();
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, on_accept, &a, &listener), 0);
+    ck_assert_uint_lt((uv_hrtime() - before) / 1000000, 300); /* others wait for 500 */
+    close(fd);
+    stop_listening(listener);
+}
+END_TEST
+
 START_TEST(path_limit)
 {
     struct end a = {0}, b = {0};
@@ -705,16 +723,27 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("transport");
     const TTest *const tests[] = {
-        both_ways,           small_write_is_done_at_once,
-        tail_before_close,   tail_before_reset,
-        write_to_closed,     read_stop_holds,
-        shutdown_is_half,    close_in_read,
-        close_while_writing, peers,
-        close_on_exec,       connect_errors,
-        cancelled,           backlog_is_full,
-        file_mode,           stale_live_and_other_files,
-        path_limit,          removes_only_its_own_file,
-        out_of_descriptors,  inherited,
+        both_ways,
+        small_write_is_done_at_once,
+        tail_before_close,
+        tail_before_reset,
+        write_to_closed,
+        read_stop_holds,
+        shutdown_is_half,
+        close_in_read,
+        close_while_writing,
+        peers,
+        close_on_exec,
+        connect_errors,
+        cancelled,
+        backlog_is_full,
+        file_mode,
+        stale_live_and_other_files,
+        path_limit,
+        removes_only_its_own_file,
+        a_locked_folder_does_not_hold_up_who_is_in_a_hurry,
+        out_of_descriptors,
+        inherited,
     };
     TCase *sockets = tcase_create("sockets");
     tcase_add_checked_fixture(sockets, setup, teardown);
