@@ -9,7 +9,6 @@
 #include "session.h"
 #include "watch.h"
 
-#define PROBE_MS      2000u
 #define QUOTA_MACHINE 8u  /* new keys of a place in GL_TRUST_QUOTA_PERIOD: one machine, */
 #define QUOTA_DOOR    64u /* or a listener that many machines may be behind */
 #define STREAMS_MAX   1024u
@@ -215,8 +214,7 @@ static void on_probe_timeout(uv_timer_t *timer)
 static void probe(struct gl_admission *a, struct gl_session *session)
 {
     a->probing = true;
-    uv_timer_start(&a->probe_timer, on_probe_timeout, PROBE_MS, 0);
-    gl_session_probe(session, on_answer, a);
+    uv_timer_start(&a->probe_timer, on_probe_timeout, gl_session_probe(session, on_answer, a), 0);
 }
 
 /* ------------------------------------------------------------------ decisions */
@@ -273,8 +271,12 @@ static void decide_proven(struct gl_admission *a)
         return;
     }
     struct gl_guest *guest = gl_guest_of(a->daemon, entry);
-    if (guest->admission)
-        gl_admission_cancel(guest->admission); /* the newest that has proven itself wins */
+    struct gl_admission *older = guest->admission;
+    if (older) { /* the newest that has proven itself wins */
+        gl_door_refused(older->door, &older->from, GL_STATUS_UNAVAILABLE,
+                        "the same guest has dialled again before it was let in", false);
+        gl_admission_cancel(older);
+    }
     guest->admission = a;
     a->guest = guest;
     a->terms.payload_max = gl_handshake_payload_max(a->h);

@@ -12,6 +12,7 @@
 #include "watch.h"
 
 #define TOUCH_EVERY_S  60u   /* how far the store may be behind what was last heard of a guest */
+#define PROBE_MS       2000u /* that a link has to answer */
 #define OPENS_MAX      1000u /* that come to nothing, */
 #define OPENS_EVERY_MS 10u   /* and one more each: a guest that goes on is cut off */
 
@@ -27,6 +28,8 @@ struct gl_session {
     void (*on_answer)(void *ctx, bool alive); /* of a probe */
     void *probe_ctx;
     uint64_t probed_ns;
+    bool pinging; /* a PING of a probe is on its way: one, however many probes there are, */
+    uint64_t pinged_ns;
 };
 
 /* What guests may call here. */
@@ -57,21 +60,37 @@ static void answer_probe(struct gl_session *session, bool alive)
         on_answer(session->probe_ctx, alive);
 }
 
+static void on_pong(void *ctx, uint64_t rtt_ns);
+
+static void ping(struct gl_session *session)
+{
+    session->pinging = true;
+    session->pinged_ns = uv_hrtime();
+    gl_mux_ping(gl_link_mux(session->link), session->pinged_ns, on_pong, session);
+}
+
 static void on_pong(void *ctx, uint64_t rtt_ns)
 {
     struct gl_session *session = ctx;
-    /* The answer to an earlier PING says nothing of now; UINT64_MAX: none will come. */
-    if (session->on_answer && rtt_ns <= uv_hrtime() - session->probed_ns)
+    session->pinging = false;
+    if (!session->on_answer || rtt_ns == UINT64_MAX) /* none will come */
+        return;
+    if (rtt_ns <= uv_hrtime() - session->probed_ns)
         answer_probe(session, true);
+    else
+        ping(session); /* the answer to an earlier PING says nothing of now */
 }
 
-void gl_session_probe(struct gl_session *session, void (*on_answer)(void *ctx, bool alive),
-                      void *ctx)
+unsigned gl_session_probe(struct gl_session *session, void (*on_answer)(void *ctx, bool alive),
+                          void *ctx)
 {
     session->on_answer = on_answer;
     session->probe_ctx = ctx;
     session->probed_ns = uv_hrtime();
-    gl_mux_ping(gl_link_mux(session->link), uv_hrtime(), on_pong, session);
+    if (!session->pinging)
+        ping(session);
+    uint64_t waited_ms = (uv_hrtime() - session->pinged_ns) / 1000000;
+    return waited_ms < PROBE_MS ? (unsigned)(PROBE_MS - waited_ms) : 0;
 }
 
 void gl_session_probe_cancel(struct gl_session *session, const void *ctx)
@@ -110,15 +129,16 @@ static void on_detached(void *ctx, const char *why)
                  session->guest->entry->name, why,
                  (unsigned long long)session->daemon->settings->resume_ms / 1000);
     touch(session);
-    answer_probe(session, false);
     if (session->guest)
         gl_watch_notify(session->daemon, session->guest->entry);
+    answer_probe(session, false); /* whoever asked may end the session: it is gone then */
 }
 
 static void on_attached(void *ctx)
 {
     struct gl_session *session = ctx;
     session->since_s = gl_now_s();
+    session->pinged_ns = uv_hrtime(); /* a PING that was lost is sent anew */
     if (!session->guest)
         return;
     session->guest->resumes++;

@@ -49,11 +49,13 @@ void gl_session_describe(const struct gl_session *session, Gl__Guest *guest);
 
 /*
  * Asks the present connection whether it lives. on_answer(ctx, true) when it answers, false when it
- * is lost or the session ends; once, unless cancelled. The time limit is the caller's. One probe at
- * a time: a new one replaces the old without an answer.
+ * is lost or the session ends; once, unless cancelled. One probe at a time: a new one replaces the
+ * old without an answer. Returns how many milliseconds to wait for it: of 2 s, those since the PING
+ * that is not answered yet, which may be one for an earlier probe. Who dials again and again does
+ * not prolong them.
  */
-void gl_session_probe(struct gl_session *session, void (*on_answer)(void *ctx, bool alive),
-                      void *ctx);
+unsigned gl_session_probe(struct gl_session *session, void (*on_answer)(void *ctx, bool alive),
+                          void *ctx);
 void gl_session_probe_cancel(struct gl_session *session, const void *ctx);
 
 #endif

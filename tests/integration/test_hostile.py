@@ -398,6 +398,49 @@ def test_a_keyless_hello_does_not_open_the_guests_listener(shared):
         assert all(f[0] == wire.GOODBYE for f in peer.wait_closed())
 
 
+def test_a_link_that_answers_no_ping_does_not_keep_its_guest_away(make_world, key):
+    """It lives by PINGs of its own, while one new process after the other dials."""
+    world = make_world()
+    world.start_hostd()
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(Peer.connect(world.guests, key).greet(name="mallory"))
+        end, tries = time.monotonic() + 20, 0
+        while True:
+            assert time.monotonic() < end, "nobody was let in"
+            old.send(wire.PING, 0, bytes(8))
+            new = stack.enter_context(Peer.connect(world.guests, key, timeout=0.4))
+            new.hello_a(name="mallory")
+            new.take_hello_b()
+            new.auth_a()
+            tries += 1
+            try:
+                new.take_welcome()
+                break
+            except TimeoutError:
+                pass  # before its 2 s are over, the next one comes
+        frames = [kind for kind, *_ in old.wait_closed()]
+    assert tries > 3, "the old link was asked"
+    assert frames.count(wire.PING) <= 2, "one at the link's start, and one for all who dialled"
+    assert world.hostd.log_lines("the same guest has dialled again")
+
+
+def test_a_link_that_is_lost_while_it_is_asked_is_replaced(make_world, key):
+    """A new process has dialled, and the old one goes before it has answered."""
+    world = make_world()
+    world.start_hostd()
+    for _ in range(3):
+        with Peer.connect(world.guests, key).greet(name="mallory") as old, \
+                Peer.connect(world.guests, key) as new:
+            new.hello_a(name="mallory")
+            new.take_hello_b()
+            new.auth_a()
+            while old.expect(wire.PING) and old.receive()[0] != wire.PING:
+                pass  # the second is the question
+            old.close()
+            new.take_welcome()
+            assert world.guest("mallory")["state"] == "connected"
+
+
 # ---------------------------------------------------------------- a false host
 
 def test_an_agent_survives_false_hosts(make_world):
