@@ -139,6 +139,9 @@ def test_files_here_and_guests(guest):
     assert ask_bash(guest, "guestlink cp ") == [f"{G}:"]     # 'local file' would need quotes
     assert ask_bash(guest, "guestlink cp lo") == ["local file"]
     assert ask_bash(guest, f'guestlink cp "{guest.files}/pl') == [f"{guest.files}/plain.txt"]
+    # readline replaces from an open quote on, else from the last colon.
+    assert ask_bash(guest, f'guestlink cp {G}:{guest.path()}/"files in the guest/pl') == [
+        "files in the guest/plain.txt"]
     assert ask_bash(guest, f'guestlink cp {G}:"{guest.path()}/files in th') == [f"{guest.files}/"]
     assert ask_bash(guest, "guestlink cp ./lo") == ["./local file"]
 
