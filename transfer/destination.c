@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "destination.h"
 
+#include <string.h>
 #include <uv.h>
 
+#include "engine.h"
 #include "mem.h"
 #include "path.h"
 
@@ -18,103 +20,111 @@ static enum gl_status refused(enum gl_status status, const char *text, const cha
     return status;
 }
 
+/* What the user gave, and how it is looked at. */
+struct way {
+    const char *given;
+    const char *path;         /* what `given` led to, or `given` */
+    enum gl_disk_links links; /* that are followed in path */
+    bool several;
+};
+
+static enum gl_status failed_open(const struct way *way, int uv_err, const char **ret_text)
+{
+    if (uv_err == UV_ELOOP && way->links == GL_LINKS_NONE)
+        return refused(GL_STATUS_PRECONDITION, GL_TRANSFER_CHANGED, ret_text);
+    return failed(uv_err, ret_text);
+}
+
 /* path is, or will be, a file in a directory that must be there. */
-static enum gl_status open_in_parent(const char *path, bool resolve, struct gl_destination *d,
-                                     const char **ret_text)
+static enum gl_status open_in_parent(const struct way *way, const char *path,
+                                     struct gl_destination *d, const char **ret_text)
 {
     char *parent = gl_path_parent(path), *name = gl_path_base(path);
-    struct gl_path shown;
-    int err = 0;
-    if (!name[0])
-        err = UV_ENOENT;
-    if (!err && resolve) {
-        char *resolved;
-        err = gl_disk_resolve(parent, &resolved);
-        if (!err) {
-            gl_free(parent);
-            parent = resolved;
-        }
-    }
-    if (!err)
-        err = gl_dir_open(parent, &d->dir);
-    if (err) {
-        gl_free(parent);
-        gl_free(name);
-        return failed(err, ret_text);
-    }
-    gl_path_init(&shown, resolve ? parent : path);
-    if (resolve)
-        gl_path_push(&shown, name);
-    d->name = name;
-    d->path = shown.text;
+    int err = name[0] ? gl_dir_open(parent, way->links, &d->dir) : UV_ENOENT;
     gl_free(parent);
+    if (err) {
+        gl_free(name);
+        return failed_open(way, err, ret_text);
+    }
+    d->name = name;
+    d->path = gl_strdup(way->path);
     return GL_STATUS_OK;
 }
 
-static enum gl_status open_directory(const char *path, bool resolve, struct gl_destination *d,
+static enum gl_status open_directory(const struct way *way, struct gl_destination *d,
                                      const char **ret_text)
 {
-    int err = resolve ? gl_disk_resolve(path, &d->path) : 0;
-    if (!err)
-        err = gl_dir_open(path, &d->dir);
-    if (err) {
-        gl_free(d->path);
-        return failed(err, ret_text);
-    }
-    if (!d->path)
-        d->path = gl_strdup(path);
+    int err = gl_dir_open(way->path, way->links, &d->dir);
+    if (err)
+        return failed_open(way, err, ret_text);
+    d->path = gl_strdup(way->path);
     return GL_STATUS_OK;
 }
 
-static enum gl_status open_missing(const char *path, bool several, bool resolve,
-                                   struct gl_destination *d, const char **ret_text)
+/* Nothing is there. But is there a link that leads to it? */
+static bool is_link_to_nothing(const struct way *way)
 {
     struct gl_disk_info info;
-    if (several)
-        return refused(GL_STATUS_NOT_FOUND, "no such directory", ret_text);
-    if (gl_disk_stat(path, false, &info) == 0)
-        return refused(GL_STATUS_NOT_FOUND, "is a symbolic link to nothing", ret_text);
-    d->directory = gl_path_has_slash(path);
-    return open_in_parent(path, resolve, d, ret_text);
+    char *itself;
+    if (way->links != GL_LINKS_NONE)
+        return gl_disk_stat(way->path, GL_LINKS_BUT_LAST, &info) == 0;
+    /* Not by a look at it: only what is at way->path may be told. */
+    if (gl_disk_resolve_any(way->given, false, &itself))
+        return false;
+    bool other = strcmp(itself, way->path) != 0;
+    gl_free(itself);
+    return other;
 }
 
-static enum gl_status open_file(const char *path, bool several, bool resolve,
-                                const struct gl_disk_info *info, struct gl_destination *d,
-                                const char **ret_text)
+static enum gl_status open_missing(const struct way *way, struct gl_destination *d,
+                                   const char **ret_text)
 {
-    if (several || gl_path_has_slash(path))
+    if (way->several)
+        return refused(GL_STATUS_NOT_FOUND, "no such directory", ret_text);
+    if (is_link_to_nothing(way))
+        return refused(GL_STATUS_NOT_FOUND, "is a symbolic link to nothing", ret_text);
+    d->directory = gl_path_has_slash(way->given);
+    return open_in_parent(way, way->path, d, ret_text);
+}
+
+static enum gl_status open_file(const struct way *way, const struct gl_disk_info *info,
+                                struct gl_destination *d, const char **ret_text)
+{
+    if (way->several || gl_path_has_slash(way->given))
         return refused(GL_STATUS_NOT_DIRECTORY, "not a directory", ret_text);
     if (info->kind != GL_DISK_FILE)
         return refused(GL_STATUS_EXISTS, "exists and is not a regular file", ret_text);
+    if (way->links == GL_LINKS_NONE)
+        return open_in_parent(way, way->path, d, ret_text);
     /* A link is the user's way to the file that shall be replaced, and stays. */
     char *resolved;
-    int err = gl_disk_resolve(path, &resolved);
+    int err = gl_disk_resolve(way->path, &resolved);
     if (err)
         return failed(err, ret_text);
-    enum gl_status status = open_in_parent(resolved, resolve, d, ret_text);
-    if (status == GL_STATUS_OK && !resolve) {
-        gl_free(d->path);
-        d->path = gl_strdup(path);
-    }
+    enum gl_status status = open_in_parent(way, resolved, d, ret_text);
     gl_free(resolved);
     return status;
 }
 
-enum gl_status gl_destination_open(const char *path, bool several, bool resolve,
+enum gl_status gl_destination_open(const char *path, const char *resolved, bool several,
                                    struct gl_destination *ret_destination, const char **ret_text)
 {
+    struct way way = {path, resolved ? resolved : path, resolved ? GL_LINKS_NONE : GL_LINKS_ALL,
+                      several};
     struct gl_destination d = {NULL, NULL, false, NULL};
     struct gl_disk_info info;
     enum gl_status status;
-    int err = gl_disk_stat(path, true, &info);
+    int err = gl_disk_stat(way.path, way.links, &info);
+    if (!err && info.kind == GL_DISK_LINK)
+        err = UV_ELOOP;
     if (err == UV_ENOENT)
-        status = open_missing(path, several, resolve, &d, ret_text);
+        status = open_missing(&way, &d, ret_text);
     else if (err)
-        status = failed(err, ret_text);
+        status = failed_open(&way, err, ret_text);
     else if (info.kind == GL_DISK_DIRECTORY)
-        status = open_directory(path, resolve, &d, ret_text);
+        status = open_directory(&way, &d, ret_text);
     else
-        status = open_file(path, several, resolve, &info, &d, ret_text);
+        status = open_file(&way, &info, &d, ret_text);
     if (status == GL_STATUS_OK)
         *ret_destination = d;
     return status;

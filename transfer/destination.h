@@ -16,10 +16,13 @@ struct gl_destination {
 /*
  * An existing directory (or a link to one) takes the copies. Otherwise there may be only one source
  * (`several` false), and the path is its new name: of a regular file that is to be replaced (a link
- * to one is followed), or of nothing yet, in a directory that exists. `resolve`: path is absolute
- * and has no links. On failure *ret_text says why, static.
+ * to one is followed), or of nothing yet, in a directory that exists.
+ *
+ * `resolved`: NULL; or what gl_disk_resolve_any() made of path, links followed. Then it alone is
+ * looked at, without following links, and what is found, or the failure, is about that path and no
+ * other: PRECONDITION if a link is in it by now. On failure *ret_text says why, static.
  */
-enum gl_status gl_destination_open(const char *path, bool several, bool resolve,
+enum gl_status gl_destination_open(const char *path, const char *resolved, bool several,
                                    struct gl_destination *ret_destination, const char **ret_text);
 void gl_destination_done(struct gl_destination *destination);
 

@@ -4,8 +4,8 @@
  *
  * All calls block and may be made on any thread. What lies beneath an open directory is named by a
  * single component and is never reached through a symbolic link: that is what keeps a copy inside
- * its destination, whatever names the peer sends. Only gl_dir_open() and the gl_disk_* calls that
- * take a whole path follow links, for paths of the user.
+ * its destination, whatever names the peer sends. Only the calls that take a whole path may follow
+ * links, for paths of the user; which ones, they are told.
  *
  * Names and paths are bytes with a NUL at the end. Files are descriptors, all with close-on-exec.
  * Functions return 0 or a negative UV_E*.
@@ -49,14 +49,24 @@ struct gl_disk_info {
     bool trusted; /* alone, and not writable by group or others */
 };
 
-/* Of a path of the user, links followed (or not). */
-int gl_disk_stat(const char *path, bool follow, struct gl_disk_info *ret_info);
+/*
+ * Which links of a path are followed. A path that somebody was asked about (gl_transfer_permit) is
+ * opened with NONE: what is opened is what the answer was about, however the links that led to it
+ * have been changed since.
+ */
+enum gl_disk_links {
+    GL_LINKS_ALL,
+    GL_LINKS_BUT_LAST, /* the last component means itself */
+    GL_LINKS_NONE,     /* UV_ELOOP if there is one, to gl_disk_stat() but in the last component */
+};
+
+int gl_disk_stat(const char *path, enum gl_disk_links links, struct gl_disk_info *ret_info);
 /* The path with all links resolved; *ret_path is to be freed. */
 int gl_disk_resolve(const char *path, char **ret_path);
 /*
  * The same, but nothing needs to be there, nor be allowed to be seen: what cannot be followed means
- * itself. With `follow` the last component is followed too. Fails only with UV_ELOOP, or for a
- * relative path without a working directory.
+ * itself, and a/../b means b though there be no a. With `follow` the last component is followed
+ * too. Fails only with UV_ELOOP, or for a relative path without a working directory.
  */
 int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
@@ -64,7 +74,7 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
 struct gl_dir; /* an open directory; references are counted, not atomically: one thread */
 
-int gl_dir_open(const char *path, struct gl_dir **ret_dir);
+int gl_dir_open(const char *path, enum gl_disk_links links, struct gl_dir **ret_dir);
 /* A directory in dir; UV_ENOTDIR also if it is a symbolic link. */
 int gl_dir_open_at(struct gl_dir *dir, const char *name, struct gl_dir **ret_dir);
 /* The directory above; UV_ENOENT if it is not the one with this device and inode (any more). */
@@ -110,9 +120,10 @@ void gl_disk_list_done(struct gl_disk_list *list);
  */
 int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
                     struct gl_disk_info *ret_info);
-/* For reading, links followed. `streams`: a pipe or a device will do as well; then ret_info->kind
- * says so, and it is to be read by gl_stream_fd_read(), which waits for a pipe's writer too. */
-int gl_file_open(const char *path, bool streams, int *ret_fd, struct gl_disk_info *ret_info);
+/* For reading. `streams`: a pipe or a device will do as well; then ret_info->kind says so, and it
+ * is to be read by gl_stream_fd_read(), which waits for a pipe's writer too. */
+int gl_file_open(const char *path, enum gl_disk_links links, bool streams, int *ret_fd,
+                 struct gl_disk_info *ret_info);
 /* A new file for reading and writing, owner-only permissions; UV_EEXIST. */
 int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd);
 /* An existing regular file for reading and writing. */

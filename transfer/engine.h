@@ -12,6 +12,9 @@
 
 #define GL_TRANSFER_BLOCK (256u * 1024) /* bytes read at a time */
 
+/* What was asked about (gl_engine_permit()) is a link now, or is reached by one: PRECONDITION. */
+#define GL_TRANSFER_CHANGED "changed while it was looked at, not copied"
+
 /* How one side works; `job` is its own state. */
 struct gl_engine_side {
     bool sender;

@@ -407,38 +407,48 @@ static int send_summary(struct receiver *r)
 }
 
 /* The destination cannot be had: that is told to who may know of it. */
-static int refuse_destination(struct receiver *r, enum gl_status status, const char *text)
+static int refuse_destination(struct receiver *r, const char *resolved, enum gl_status status,
+                              const char *text)
 {
-    char *resolved = NULL;
     bool allowed = true;
     int err = 0;
     if (gl_engine_asks(r->transfer)) {
         struct gl_path path;
-        bool known = gl_disk_resolve_any(r->destination, true, &resolved) == 0;
-        gl_path_init(&path, known ? resolved : r->destination);
+        gl_path_init(&path, resolved ? resolved : r->destination);
         err = gl_engine_permit(r->transfer, 0, &path, &allowed);
         gl_path_done(&path);
-        gl_free(resolved);
     }
     return err || !allowed ? err : gl_engine_problem(r->transfer, 0, &r->path, status, text);
 }
 
-/* *ret_usable false: told as a problem. */
+/*
+ * *ret_usable false: told as a problem. Where the owner asks, the path that is asked about is the
+ * one by which the destination was opened, and has no links.
+ */
 static int open_destination(struct receiver *r, bool *ret_usable)
 {
     const char *text = NULL;
-    enum gl_status status = gl_destination_open(r->destination, r->directory,
-                                                gl_engine_asks(r->transfer), &r->to, &text);
+    char *resolved = NULL;
+    int err = 0;
+    if (gl_engine_asks(r->transfer))
+        err = gl_disk_resolve_any(r->destination, true, &resolved);
+    enum gl_status status = gl_status_from_errno(err);
+    if (err)
+        text = uv_strerror(err);
+    else
+        status = gl_destination_open(r->destination, resolved, r->directory, &r->to, &text);
     if (status == GL_STATUS_OK && r->to.name && strlen(r->to.name) > GL_DISK_NAME_MAX) {
         gl_destination_done(&r->to);
         status = GL_STATUS_NAME_TOO_LONG;
     }
     *ret_usable = status == GL_STATUS_OK;
     gl_path_init(&r->path, *ret_usable ? r->to.path : r->destination);
-    if (!*ret_usable)
-        return refuse_destination(r, status, text);
-    gl_dirstack_push(&r->stack, gl_dir_ref(r->to.dir));
-    return 0;
+    if (*ret_usable)
+        gl_dirstack_push(&r->stack, gl_dir_ref(r->to.dir));
+    else
+        err = refuse_destination(r, resolved, status, text);
+    gl_free(resolved);
+    return *ret_usable ? 0 : err;
 }
 
 static int run(struct gl_transfer *transfer, void *job)

@@ -46,6 +46,14 @@ static int problem_errno(struct sender *s, int uv_err)
     return gl_outgoing_problem_errno(&s->out, 0, uv_err);
 }
 
+/* Of what was asked about, or was no link when it was listed: it is one now. */
+static int problem_open(struct sender *s, enum gl_disk_links links, int uv_err)
+{
+    if (uv_err == UV_ELOOP && links == GL_LINKS_NONE)
+        return problem(s, GL_STATUS_PRECONDITION, GL_TRANSFER_CHANGED);
+    return problem_errno(s, uv_err);
+}
+
 static int problem_kind(struct sender *s, enum gl_disk_kind kind)
 {
     char *text = gl_asprintf("is %s, not copied", gl_disk_kind_text(kind));
@@ -168,7 +176,7 @@ static int send_file(struct sender *s, struct gl_dir *dir, const char *name)
     struct gl_disk_info info;
     int fd, bad = gl_file_open_at(dir, name, &fd, &info);
     if (bad)
-        return problem_errno(s, bad);
+        return problem_open(s, GL_LINKS_NONE, bad);
     int err = gl_outgoing_file(&s->out, name, fd, &info);
     gl_file_close(fd);
     return err;
@@ -229,62 +237,76 @@ static int walk(struct sender *s)
 
 /* ------------------------------------------------------------------ sources */
 
+/*
+ * What is given to be copied. Where the owner asks, `path` is absolute and had no links when it was
+ * asked about, and none is followed now: so it is what the answer was about, or it is not copied.
+ */
+struct source {
+    const char *path;
+    char *as; /* its name at the destination; empty: only what is in it goes there */
+    enum gl_disk_links links; /* that are followed in path */
+    bool follow;              /* its last component too, if it is a link */
+    bool directory;           /* it must be one: "name/" and "name/." */
+};
+
 /* A link that is copied as such, by way of the directory that it is in. */
-static int send_source_link(struct sender *s, const char *source, const char *as,
+static int send_source_link(struct sender *s, const struct source *source,
                             const struct gl_disk_info *info)
 {
-    char *parent = gl_path_parent(source);
+    char *parent = gl_path_parent(source->path);
     struct gl_dir *dir;
-    int bad = gl_dir_open(parent, &dir);
+    int bad = gl_dir_open(parent, source->links, &dir);
     gl_free(parent);
     if (bad)
-        return problem_errno(s, bad);
-    char *name = gl_path_base(source);
-    int err = send_link(s, dir, name, as, info);
+        return problem_open(s, source->links, bad);
+    char *name = gl_path_base(source->path);
+    int err = send_link(s, dir, name, source->as, info);
     gl_free(name);
     gl_dir_unref(dir);
     return err;
 }
 
-static int send_source_file(struct sender *s, const char *source, const char *as)
+static int send_source_file(struct sender *s, const struct source *source)
 {
     struct gl_disk_info info;
-    int fd, bad = gl_file_open(source, s->streams && !s->recursive, &fd, &info);
+    bool streams = s->streams && !s->recursive;
+    int fd, bad = gl_file_open(source->path, source->links, streams, &fd, &info);
     if (bad)
-        return problem_errno(s, bad);
-    int err = info.kind == GL_DISK_FILE ? gl_outgoing_file(&s->out, as, fd, &info)
-                                        : gl_outgoing_stream(&s->out, as, fd);
+        return problem_open(s, source->links, bad);
+    int err = info.kind == GL_DISK_FILE ? gl_outgoing_file(&s->out, source->as, fd, &info)
+                                        : gl_outgoing_stream(&s->out, source->as, fd);
     gl_file_close(fd);
     return err;
 }
 
-static int send_source_directory(struct sender *s, const char *source, const char *as,
+static int send_source_directory(struct sender *s, const struct source *source,
                                  const struct gl_disk_info *info)
 {
     if (!s->recursive)
         return problem(s, GL_STATUS_IS_DIRECTORY, "is a directory (use -r)");
     struct gl_dir *dir;
-    int bad = gl_dir_open(source, &dir);
+    int bad = gl_dir_open(source->path, source->links, &dir);
     if (bad)
-        return problem_errno(s, bad);
-    int err = enter(s, dir, as, info, s->path.len);
+        return problem_open(s, source->links, bad);
+    int err = enter(s, dir, source->as, info, s->path.len);
     return err ? err : walk(s);
 }
 
-static int send_kind(struct sender *s, const char *source, const char *as,
-                     const struct gl_disk_info *info)
+static int send_kind(struct sender *s, const struct source *source, const struct gl_disk_info *info)
 {
     switch (info->kind) {
     case GL_DISK_DIRECTORY:
-        return send_source_directory(s, source, as, info);
+        return send_source_directory(s, source, info);
     case GL_DISK_FILE:
-        return send_source_file(s, source, as);
+        return send_source_file(s, source);
     case GL_DISK_LINK:
-        return send_source_link(s, source, as, info);
+        if (source->follow)
+            return problem_open(s, source->links, UV_ELOOP);
+        return send_source_link(s, source, info);
     case GL_DISK_FIFO:
     case GL_DISK_DEVICE:
         if (s->streams && !s->recursive)
-            return send_source_file(s, source, as);
+            return send_source_file(s, source);
         break;
     default:
         break;
@@ -292,34 +314,43 @@ static int send_kind(struct sender *s, const char *source, const char *as,
     return problem_kind(s, info->kind);
 }
 
-static int send_permitted(struct sender *s, const char *source, const char *path, bool follow)
+static int send_permitted(struct sender *s, const struct source *source)
 {
     struct gl_disk_info info;
-    int bad = gl_disk_stat(source, follow, &info);
+    enum gl_disk_links links =
+        source->links == GL_LINKS_ALL && !source->follow ? GL_LINKS_BUT_LAST : source->links;
+    int bad = gl_disk_stat(source->path, links, &info);
     if (bad)
-        return problem_errno(s, bad);
-    char *as = gl_path_base(source);
-    int err = send_kind(s, path, as, &info);
-    gl_free(as);
-    return err;
+        return problem_open(s, source->links, bad);
+    if (source->directory && info.kind != GL_DISK_DIRECTORY && info.kind != GL_DISK_LINK)
+        return problem_errno(s, UV_ENOTDIR);
+    return send_kind(s, source, &info);
 }
 
 /*
  * Where the owner asks, the path is asked about and shown absolute and without links (but the last,
  * if it is copied); before it is looked at, so that a refusal does not tell what is there.
  */
-static int send_source(struct sender *s, const char *source)
+static int send_source(struct sender *s, const char *given)
 {
-    bool follow = !s->recursive || gl_path_has_slash(source), allowed;
+    bool asks = gl_engine_asks(s->transfer), allowed;
+    struct source source = {
+        .as = gl_path_base(given),
+        .links = asks ? GL_LINKS_NONE : GL_LINKS_ALL,
+    };
+    source.directory = gl_path_has_slash(given) || !source.as[0];
+    source.follow = !s->recursive || source.directory;
     char *path = NULL;
-    int bad = gl_engine_asks(s->transfer) ? gl_disk_resolve_any(source, follow, &path) : 0;
+    int bad = asks ? gl_disk_resolve_any(given, source.follow, &path) : 0;
     if (!path)
-        path = gl_strdup(source);
+        path = gl_strdup(given);
+    source.path = path;
     gl_path_init(&s->path, path);
     int err = permit(s, &allowed);
     if (!err && allowed)
-        err = bad ? problem_errno(s, bad) : send_permitted(s, source, path, follow);
+        err = bad ? problem_errno(s, bad) : send_permitted(s, &source);
     gl_path_done(&s->path);
+    gl_free(source.as);
     gl_free(path);
     return err;
 }
@@ -361,13 +392,15 @@ static bool count_source(struct sender *s, const char *source, struct count *cou
 {
     struct gl_disk_info info;
     struct gl_dir *dir;
-    if (gl_disk_stat(source, !s->recursive || gl_path_has_slash(source), &info) < 0)
+    bool follow = !s->recursive || gl_path_has_slash(source);
+    if (gl_disk_stat(source, follow ? GL_LINKS_ALL : GL_LINKS_BUT_LAST, &info) < 0)
         return true;
     if (info.kind == GL_DISK_FILE) {
         count->files++;
         count->bytes += info.size;
     }
-    if (info.kind != GL_DISK_DIRECTORY || !s->recursive || gl_dir_open(source, &dir) < 0)
+    if (info.kind != GL_DISK_DIRECTORY || !s->recursive ||
+        gl_dir_open(source, GL_LINKS_ALL, &dir) < 0)
         return info.kind == GL_DISK_FILE || info.kind == GL_DISK_DIRECTORY;
     bool going = count_tree(s, dir, count, 0);
     gl_dir_unref(dir);

@@ -31,9 +31,9 @@
  * as with the content. Not kept: owners, hard links, extended attributes; setuid, setgid and a
  * file's sticky bit are dropped, since the owner is not the same. A file that replaces another one
  * gets that one's owner and group, where we may give them (gl_file_inherit_owner()); it is a new
- * file all the same, and other names of the old one go on with the old content. A directory that was there before
- * (the destination itself is one) keeps its permissions, and its time is not set, as with cp(1).
- * Sockets, pipes and devices in a tree are problems.
+ * file all the same, and other names of the old one go on with the old content. A directory that
+ * was there before (the destination itself is one) keeps its permissions, and its time is not set,
+ * as with cp(1). Sockets, pipes and devices in a tree are problems.
  *
  * A file's content is what reading it gives: those of proc(5) and sysfs(5) have other sizes than
  * they say. A file that another program changes meanwhile is copied as it was read, as cp(1) and
@@ -87,7 +87,9 @@ struct gl_transfer_events {
 
 /*
  * Asks the owner, on the loop, about each path before it is read or written. Paths are then
- * absolute, links resolved, also in problems; and no totals are counted. OK, or DENIED with
+ * absolute, links resolved, also in problems; and no totals are counted. What is opened is what has
+ * this path, without following links; if it has become a link meanwhile, that is a problem
+ * (PRECONDITION). OK, or DENIED with
  * *ret_text, valid for the moment. It costs a switch between threads for each file: give it only if
  * the answer depends on the path.
  */

@@ -82,13 +82,27 @@ void gl_disk_info_from_stat(const struct stat *st, struct gl_disk_info *ret_info
     ret_info->trusted = ret_info->alone && !(st->st_mode & 022);
 }
 
-int gl_disk_stat(const char *path, bool follow, struct gl_disk_info *ret_info)
+static int stat_path(const char *path, enum gl_disk_links links, struct stat *st)
+{
+    if (links != GL_LINKS_NONE)
+        return fstatat(AT_FDCWD, path, st, links == GL_LINKS_ALL ? 0 : AT_SYMLINK_NOFOLLOW) < 0
+                   ? -errno
+                   : 0;
+    int fd = gl_disk_open(path, links, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return fd;
+    int err = fstat(fd, st) < 0 ? -errno : 0;
+    close(fd);
+    return err;
+}
+
+int gl_disk_stat(const char *path, enum gl_disk_links links, struct gl_disk_info *ret_info)
 {
     struct stat st;
-    if (fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    gl_disk_info_from_stat(&st, ret_info);
-    return 0;
+    int err = stat_path(path, links, &st);
+    if (!err)
+        gl_disk_info_from_stat(&st, ret_info);
+    return err;
 }
 
 int gl_disk_resolve(const char *path, char **ret_path)
@@ -120,26 +134,26 @@ static int dir_from_fd(int fd, struct gl_dir **ret_dir)
 
 /* In a directory that may be written but not read one can still make files: O_PATH is enough for
  * that. */
-static int open_dir(int at, const char *path, int flags, struct gl_dir **ret_dir)
-{
-    flags |= O_DIRECTORY | O_CLOEXEC;
-    int fd = openat(at, path, O_RDONLY | flags);
-    if (fd < 0 && errno == EACCES)
-        fd = openat(at, path, O_PATH | flags);
-    /* A link gives ENOTDIR or, in some versions of open(2), ELOOP: here it means the same. */
-    if (fd < 0)
-        return errno == ELOOP && (flags & O_NOFOLLOW) ? UV_ENOTDIR : -errno;
-    return dir_from_fd(fd, ret_dir);
-}
+#define DIR_FLAGS      (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define DIR_FLAGS_LESS (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
-int gl_dir_open(const char *path, struct gl_dir **ret_dir)
+int gl_dir_open(const char *path, enum gl_disk_links links, struct gl_dir **ret_dir)
 {
-    return open_dir(AT_FDCWD, path, 0, ret_dir);
+    int fd = gl_disk_open(path, links, DIR_FLAGS);
+    if (fd == UV_EACCES)
+        fd = gl_disk_open(path, links, DIR_FLAGS_LESS);
+    return fd < 0 ? fd : dir_from_fd(fd, ret_dir);
 }
 
 int gl_dir_open_at(struct gl_dir *dir, const char *name, struct gl_dir **ret_dir)
 {
-    return open_dir(dir->fd, name, O_NOFOLLOW, ret_dir);
+    int fd = openat(dir->fd, name, DIR_FLAGS | O_NOFOLLOW);
+    if (fd < 0 && errno == EACCES)
+        fd = openat(dir->fd, name, DIR_FLAGS_LESS | O_NOFOLLOW);
+    /* A link gives ENOTDIR or, in some versions of open(2), ELOOP: here it means the same. */
+    if (fd < 0)
+        return errno == ELOOP ? UV_ENOTDIR : -errno;
+    return dir_from_fd(fd, ret_dir);
 }
 
 int gl_dir_open_above(struct gl_dir *dir, uint64_t device, uint64_t inode, struct gl_dir **ret_dir)

@@ -54,14 +54,15 @@ int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
     return fd < 0 ? -errno : opened(fd, false, ret_fd, ret_info);
 }
 
-int gl_file_open(const char *path, bool streams, int *ret_fd, struct gl_disk_info *ret_info)
+int gl_file_open(const char *path, enum gl_disk_links links, bool streams, int *ret_fd,
+                 struct gl_disk_info *ret_info)
 {
     /*
      * A FIFO that nobody writes to yet: its open would wait, and nothing could end that. Opened so
      * it is not at its end before a writer has come and gone: poll(2) knows that, read(2) does not.
      */
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    return fd < 0 ? -errno : opened(fd, streams, ret_fd, ret_info);
+    int fd = gl_disk_open(path, links, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd < 0 ? fd : opened(fd, streams, ret_fd, ret_info);
 }
 
 int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd)
