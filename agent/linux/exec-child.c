@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux/disk-linux.h"
 #include "mem.h"
 
 #define CLOSE_CLOEXEC 4u /* CLOSE_RANGE_CLOEXEC of linux/close_range.h, Linux 5.11 */
@@ -156,12 +157,12 @@ static char *search(const struct gl_exec_job *job, const char *name)
     fail(GL_EXEC_STAGE_SEARCH, answer, found_bad ? found_bad : name);
 }
 
-/* Waits for the agent's word. */
-static void ask(const struct gl_exec_job *job, const char *path)
+/* Waits for the agent's word on the program, a path without links. */
+static void ask(const struct gl_exec_job *job, const char *resolved)
 {
-    char *resolved = realpath(path, NULL);
-    if (!resolved)
-        fail(GL_EXEC_STAGE_SEARCH, errno, path);
+    /* What is not told whole would not be judged whole. */
+    if (strlen(resolved) >= PATH_MAX)
+        fail(GL_EXEC_STAGE_SEARCH, ENAMETOOLONG, resolved);
     gl_exec_report(GL_EXEC_RESOLVED, 0, 0, 0, job->account.name, resolved);
     struct gl_exec_order order;
     ssize_t n;
@@ -170,7 +171,61 @@ static void ask(const struct gl_exec_job *job, const char *path)
     while (n < 0 && errno == EINTR);
     if (n != sizeof(order) || order.type != GL_EXEC_GO)
         fail(GL_EXEC_STAGE_HELPER, ECANCELED, "cancelled");
-    free(resolved);
+}
+
+static void run_resolved(const struct gl_exec_job *job, char *const argv[], const char *resolved)
+    __attribute__((noreturn));
+static void run_program(const struct gl_exec_job *job, const char *path) __attribute__((noreturn));
+
+/*
+ * Runs what has the resolved path and nothing else: in its directory, which is opened without
+ * following links, by its name, which is not followed either. (By a descriptor of the program
+ * itself it would be called by that number in ps(1).)
+ */
+static void run_resolved(const struct gl_exec_job *job, char *const argv[], const char *resolved)
+{
+    const char *name = strrchr(resolved, '/') + 1;
+    char *parent = gl_strndup(resolved, (size_t)(name - resolved));
+    int dir = gl_disk_open(parent, GL_LINKS_NONE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        fail(GL_EXEC_STAGE_CHANGED, -dir, resolved);
+    syscall(SYS_execveat, dir, name, argv, job->environment, AT_SYMLINK_NOFOLLOW);
+    if (errno == ELOOP)
+        fail(GL_EXEC_STAGE_CHANGED, errno, resolved);
+    if (errno != ENOENT && errno != ENOSYS)
+        fail(GL_EXEC_STAGE_EXEC, errno, resolved);
+    /*
+     * A script (execveat(2), BUGS), whose interpreter opens it by its name in any case, or an old
+     * kernel. What is left to a race is small: that somebody puts a link into the way between these
+     * two calls, who may write to a folder of the real path, and so could change the program.
+     */
+    int found = gl_disk_open(resolved, GL_LINKS_NONE, O_PATH | O_CLOEXEC);
+    if (found < 0)
+        fail(GL_EXEC_STAGE_CHANGED, -found, resolved);
+    execve(resolved, argv, job->environment);
+    fail(GL_EXEC_STAGE_EXEC, errno, resolved);
+}
+
+/*
+ * The policy judges where a path leads, so that must be what runs, though somebody changes a link
+ * on the way meanwhile. Where only root and the user who runs it could do that (/usr/bin/vi), the
+ * path is run as it was given: a script finds the name in $0 by which it was called. Else by its
+ * real path. argv[0] is as it was given in both cases.
+ */
+static void run_program(const struct gl_exec_job *job, const char *path)
+{
+    /* The prototype is older than const: execve changes neither. */
+    char *const *argv = (char *const *)(uintptr_t)job->argv;
+    char *resolved;
+    bool steady;
+    int err = gl_disk_resolve_steady(path, job->account.uid, &resolved, &steady);
+    if (err)
+        fail(GL_EXEC_STAGE_SEARCH, -err, path);
+    ask(job, resolved);
+    if (!steady)
+        run_resolved(job, argv, resolved);
+    execve(path, argv, job->environment);
+    fail(GL_EXEC_STAGE_EXEC, errno, path);
 }
 
 /* "-bash": the sign of a login shell. */
@@ -195,9 +250,5 @@ void gl_exec_child_run(struct gl_exec_job *job, int failed)
         name = job->account.shell;
         login_shell_arguments(job);
     }
-    char *path = search(job, name);
-    ask(job, path);
-    /* The prototype is older than const: execve changes neither. */
-    execve(path, (char *const *)(uintptr_t)job->argv, job->environment);
-    fail(GL_EXEC_STAGE_EXEC, errno, path);
+    run_program(job, search(job, name));
 }

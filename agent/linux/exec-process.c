@@ -335,6 +335,8 @@ static void on_failed(struct gl_exec_process *p, const struct gl_exec_report *re
         if (report->error == ENOENT)
             why = "its interpreter is missing";
         return decide(p, GL_STATUS_NOT_EXECUTABLE, "'%s': %s", what, why);
+    case GL_EXEC_STAGE_CHANGED:
+        return decide(p, GL_STATUS_NOT_EXECUTABLE, "'%s': changed while it was looked at", what);
     case GL_EXEC_STAGE_TERMINAL:
     case GL_EXEC_STAGE_HELPER:
         break;

@@ -63,8 +63,10 @@ enum gl_exec_stage {
     GL_EXEC_STAGE_PAM,        /* text: what PAM says */
     GL_EXEC_STAGE_TERMINAL,
     GL_EXEC_STAGE_DIRECTORY,
-    GL_EXEC_STAGE_SEARCH, /* the program is not found, or what is found cannot be run */
-    GL_EXEC_STAGE_EXEC,   /* execve(2) */
+    GL_EXEC_STAGE_SEARCH,  /* the program is not found, or what is found cannot be run */
+    GL_EXEC_STAGE_EXEC,    /* execve(2) */
+    GL_EXEC_STAGE_CHANGED, /* the program is not there any more, or is a link, since it was judged
+                            */
 };
 
 #define GL_EXEC_TEXT_MAX (PATH_MAX + 512)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec-helper.h"
+#include "linux/disk-linux.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
 #include "unit.h"
@@ -37,6 +38,7 @@ struct run {
     struct gl_exec_result result;
     char text[1024], signal_name[16];
     void (*on_out)(struct run *run);
+    void (*on_judged)(void); /* between the answer and the start */
 };
 
 static enum gl_status run_resolved(void *ctx, const struct gl_exec_target *target,
@@ -46,6 +48,8 @@ static enum gl_status run_resolved(void *ctx, const struct gl_exec_target *targe
     snprintf(run->program, sizeof(run->program), "%s", target->program);
     snprintf(run->user, sizeof(run->user), "%s", target->user);
     *ret_text = "the rule says no";
+    if (run->on_judged)
+        run->on_judged();
     return run->verdict;
 }
 
@@ -396,6 +400,188 @@ START_TEST(policy_sees_the_resolved_program)
     ck_assert_uint_eq(run->out_len[1], 0);
     run_free(run);
     unlink(link);
+}
+END_TEST
+
+/* A folder in which anybody may change names, which is where that matters. */
+static char open_folder[64];
+
+static void open_folder_make(void)
+{
+    snprintf(open_folder, sizeof(open_folder), "/tmp/gl-exec-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(open_folder));
+    ck_assert_int_eq(chdir(open_folder), 0);
+    ck_assert_int_eq(chmod(".", 0777), 0);
+}
+
+static void open_folder_remove(void)
+{
+    ck_assert_int_eq(chdir("/"), 0);
+    char *command = gl_asprintf("rm -rf %s", open_folder);
+    ck_assert_int_eq(system(command), 0);
+    gl_free(command);
+}
+
+static void put_script(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "#!/bin/sh\n%s\n", text);
+    ck_assert_int_eq(fchmod(fileno(file), 0755), 0);
+    fclose(file);
+}
+
+static struct run *run_in_open_folder(const char *program, void (*on_judged)(void))
+{
+    char *path = gl_asprintf("%s/%s", open_folder, program);
+    struct run *run = run_new(ARGV(path, "an-argument"));
+    run->on_judged = on_judged;
+    run_start(run);
+    run_until_end(run);
+    gl_free(path);
+    return run;
+}
+
+static void link_leads_to_another(void)
+{
+    ck_assert_int_eq(unlink("link"), 0);
+    ck_assert_int_eq(symlink("evil/program", "link"), 0);
+}
+
+static void folder_becomes_a_link(void)
+{
+    ck_assert_int_eq(rename("good", "gone"), 0);
+    ck_assert_int_eq(symlink("evil", "good"), 0);
+}
+
+static void program_becomes_a_link(void)
+{
+    ck_assert_int_eq(unlink("good/program"), 0);
+    ck_assert_int_eq(symlink("../evil/program", "good/program"), 0);
+}
+
+static void program_goes(void)
+{
+    ck_assert_int_eq(unlink("good/program"), 0);
+}
+
+/* By a link that leads elsewhere by then, and by names that were none. As program and as script. */
+START_TEST(what_runs_is_what_was_judged)
+{
+    static void (*const changes[])(void) = {folder_becomes_a_link, program_becomes_a_link,
+                                            program_goes};
+    for (size_t i = 0; i < 2 * (1 + GL_ARRAY_SIZE(changes)); i++) {
+        bool script = i % 2;
+        open_folder_make();
+        ck_assert_int_eq(system("mkdir good evil && cp /bin/echo evil/program && "
+                                "cp /bin/true good/program && ln -s good/program link"),
+                         0);
+        if (script) {
+            put_script("good/program", "true");
+            put_script("evil/program", "echo \"$@\"");
+        }
+        struct run *run = i < 2 ? run_in_open_folder("link", link_leads_to_another)
+                                : run_in_open_folder("good/program", changes[i / 2 - 1]);
+        ck_assert_ptr_nonnull(strstr(run->program, "/good/program"));
+        ck_assert_str_eq(run->out[1], "");
+        if (i < 2) {
+            expect_exit(run, 0);
+        } else {
+            char *expected =
+                gl_asprintf("'%s/good/program': changed while it was looked at", open_folder);
+            ck_assert_int_eq(run->result.status, GL_STATUS_NOT_EXECUTABLE);
+            ck_assert_str_eq(run->text, expected);
+            gl_free(expected);
+        }
+        run_free(run);
+        open_folder_remove();
+    }
+}
+END_TEST
+
+/* What a program can know of its name: argv[0], comm, $0. */
+START_TEST(names_of_a_program)
+{
+    open_folder_make();
+    ck_assert_int_eq(system("cp /bin/cat cat && ln -s cat link"), 0);
+    put_script("script", "echo \"$0\"");
+    ck_assert_int_eq(symlink("script", "to-script"), 0);
+    char *program = gl_asprintf("%s/link", open_folder);
+    struct run *run = run_whole(ARGV(program, "/proc/self/comm", "/proc/self/cmdline"));
+    char *expected = gl_asprintf("cat\n%s", program);
+    expect_exit(run, 0);
+    ck_assert_str_eq(run->out[1], expected);
+    run_free(run);
+    gl_free(expected);
+    gl_free(program);
+    /* The link is not to be trusted. */
+    run = run_in_open_folder("to-script", NULL);
+    expected = gl_asprintf("%s/script\n", open_folder);
+    expect_exit(run, 0);
+    ck_assert_str_eq(run->out[1], expected);
+    run_free(run);
+    gl_free(expected);
+    open_folder_remove();
+}
+END_TEST
+
+/* In a folder that only we, and root, may write to, and so on up to the root, as in /usr/bin. */
+START_TEST(names_of_a_program_in_safe_folders)
+{
+    char here[PATH_MAX];
+    ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+    char *folder = gl_asprintf("%s/gl-exec-XXXXXX", here), *resolved;
+    bool steady;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(gl_disk_resolve_steady(folder, geteuid(), &resolved, &steady), 0);
+    if (steady) {
+        char *script = gl_asprintf("%s/script", folder), *link = gl_asprintf("%s/link", folder);
+        put_script(script, "echo \"$0\"");
+        ck_assert_int_eq(symlink("script", link), 0);
+        struct run *run = run_whole(ARGV(link));
+        expect_exit(run, 0);
+        ck_assert_mem_eq(run->out[1], link, strlen(link));
+        run_free(run);
+        unlink(link);
+        unlink(script);
+        gl_free(link);
+        gl_free(script);
+    } else {
+        printf("not tested: others may write to a folder above %s\n", here);
+    }
+    rmdir(folder);
+    gl_free(resolved);
+    gl_free(folder);
+}
+END_TEST
+
+/* Of which folders a path leads through is it told that they are safe? */
+START_TEST(steady_paths)
+{
+    static const struct {
+        const char *path;
+        bool steady;
+    } cases[] = {
+        {"/usr/bin/env", true},
+        {"/bin/sh", true},
+        {"/usr/../usr/./bin/env", true},
+        {"/proc/self/exe", false},
+        {"/proc/self/root/usr/bin/env", false},
+        {"/tmp/../usr/bin/env", false},
+        {"env", false},
+        {"./env", false},
+    };
+    open_folder_make();
+    ck_assert_int_eq(symlink("/usr/bin/env", "env"), 0);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
+        char *resolved;
+        bool steady;
+        ck_assert_int_eq(gl_disk_resolve_steady(cases[i].path, 0, &resolved, &steady), 0);
+        ck_assert_msg(steady == cases[i].steady, "%s", cases[i].path);
+        ck_assert_ptr_nonnull(strchr(resolved + 1, '/'));
+        gl_free(resolved);
+    }
+    open_folder_remove();
 }
 END_TEST
 
@@ -860,7 +1046,8 @@ static Suite *suite(void)
     Suite *s = GL_UNIT_SUITE(
         "exec_process", outputs_are_apart_and_whole, killed_by_signal, arguments_hold_any_byte,
         nothing_is_inherited, environment_is_like_a_login, programs_that_cannot_run, directory,
-        user, policy_sees_the_resolved_program, input_goes_through,
+        user, policy_sees_the_resolved_program, what_runs_is_what_was_judged, names_of_a_program,
+        names_of_a_program_in_safe_folders, steady_paths, input_goes_through,
         input_that_nobody_reads_is_dropped, no_input_is_dev_null, pause_stalls_the_program,
         output_outlives_the_program, chatter_of_those_left_behind_has_an_end, signals,
         early_signal_is_kept, terminate_leaves_nothing, terminate_is_gentle_first,

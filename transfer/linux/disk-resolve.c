@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What a path means, also if nothing is there: gl_disk_resolve_any() of disk.h. */
 #include <errno.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "disk.h"
+#include "disk-linux.h"
 #include "mem.h"
 #include "path.h"
 
@@ -38,7 +41,30 @@ static int start_of(const char *path, struct gl_path *ret_start)
     return 0;
 }
 
-int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
+/* Whether root or that user alone can make names in this directory mean something else. */
+struct steady {
+    uid_t user;
+    bool is; /* so far */
+};
+
+static void look_at_directory(struct steady *steady, const char *path)
+{
+    struct stat st;
+    if (steady && (stat(path, &st) < 0 || (st.st_uid != 0 && st.st_uid != steady->user) ||
+                   (st.st_mode & (S_IWGRP | S_IWOTH))))
+        steady->is = false;
+}
+
+/* Links of proc(5) lead to what a process has there, whatever reading them says. */
+static void look_at_link(struct steady *steady, const char *path)
+{
+    struct statfs fs;
+    if (steady && (statfs(path, &fs) < 0 || (unsigned long)fs.f_type == PROC_SUPER_MAGIC))
+        steady->is = false;
+}
+
+/* steady may be NULL. */
+static int resolve(const char *path, bool follow, struct steady *steady, char **ret_path)
 {
     struct gl_path to;
     int links = 0, err = start_of(path, &to);
@@ -49,6 +75,7 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
         char target[GL_DISK_PATH_MAX];
         if (strcmp(name, ".") == 0)
             continue;
+        look_at_directory(steady, to.text);
         if (strcmp(name, "..") == 0) {
             go_up(&to);
             continue;
@@ -63,7 +90,10 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
         target[len] = '\0';
         if (++links > LINKS_MAX)
             err = UV_ELOOP;
-        gl_path_pop(&to, target[0] == '/' ? 1 : before);
+        gl_path_pop(&to, before);
+        look_at_link(steady, to.text);
+        if (target[0] == '/')
+            gl_path_pop(&to, 1);
         char *with_rest = gl_asprintf("%s/%s", target, rest);
         gl_free(all);
         all = rest = with_rest;
@@ -73,5 +103,26 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
         gl_path_done(&to);
     else
         *ret_path = to.text;
+    return err;
+}
+
+int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
+{
+    return resolve(path, follow, NULL, ret_path);
+}
+
+int gl_disk_resolve_steady(const char *path, uid_t user, char **ret_path, bool *ret_steady)
+{
+    struct steady steady = {user, true};
+    struct gl_path here;
+    int err = start_of(path, &here);
+    if (err)
+        return err;
+    /* From the root on: the way to the working directory counts too. */
+    gl_path_push(&here, path + strspn(path, "/"));
+    err = resolve(here.text, true, &steady, ret_path);
+    gl_path_done(&here);
+    if (!err)
+        *ret_steady = steady.is;
     return err;
 }
