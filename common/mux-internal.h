@@ -63,8 +63,10 @@ struct gl_stream {
     bool end_due; /* on_end is to be called with close_status */
     bool sent_due;
 
+    struct gl_account *account; /* of `queued` and `partial`; may be NULL */
     struct gl_unit_queue queue;
-    size_t queued; /* charge of it */
+    size_t queued;    /* charge of it */
+    bool open_queued; /* what is first in it is OPEN, or what is left of it */
     size_t sent_credit;
     uint64_t tx_charged, tx_limit;
     enum gl_status close_status;
@@ -114,6 +116,7 @@ struct gl_mux {
     uint32_t live_count;
     uint32_t objects; /* streams whose memory is not freed */
     size_t queued;
+    size_t partials; /* memory of all streams' unfinished messages */
     uint64_t growth; /* windows over their initial size */
 
     /* out */
@@ -169,6 +172,8 @@ struct gl_stream *gl_stream_map_find(const struct gl_mux *mux, uint32_t id);
 
 /* stream-life.c */
 struct gl_stream *gl_stream_new(struct gl_mux *mux, bool opener, unsigned flags);
+/* Puts another block (its reference is taken; NULL: none) in the place of the partial message's. */
+void gl_stream_set_partial(struct gl_stream *stream, struct gl_block *block);
 /* Nothing more is sent or received; queue, window and partial message go. */
 void gl_stream_finish(struct gl_stream *stream);
 /* Uncounts and frees what can be, after `finished`, `released` or `reset_waits` changed. */
@@ -192,6 +197,18 @@ static inline size_t gl_item_charge(const struct gl_unit *item)
 {
     bool control = item->frame.type == GL_FRAME_EOF || item->frame.type == GL_FRAME_CLOSE;
     return control ? 0 : gl_charge(item->payload.len);
+}
+static inline void gl_stream_charge(struct gl_stream *stream, size_t charge)
+{
+    stream->queued += charge;
+    stream->mux->queued += charge;
+    gl_account_hold(stream->account, charge);
+}
+static inline void gl_stream_discharge(struct gl_stream *stream, size_t charge)
+{
+    stream->queued -= charge;
+    stream->mux->queued -= charge;
+    gl_account_drop(stream->account, charge);
 }
 /* Queues a WINDOW if one is due. */
 void gl_stream_check_window(struct gl_stream *stream);

@@ -50,31 +50,34 @@ static int fail_stream(struct gl_stream *stream, enum gl_status status, const ch
 
 /* ------------------------------------------------------------------ messages */
 
-static void partial_append(struct gl_stream *stream, const struct arrival *a)
+/*
+ * Room for so many bytes in all: not for the whole at once, what is allocated stays near what was
+ * received. A peer may have no more unfinished messages than fit into its budget; one that keeps to
+ * chapter 5 finishes what it has begun before it begins another.
+ */
+static const char *partial_reserve(struct gl_stream *stream, size_t need)
 {
-    size_t need = stream->partial_len + a->frame.length;
-    size_t room = stream->partial ? gl_block_capacity(stream->partial) : 0;
-    if (!stream->partial || need > room) {
-        /* Not the whole at once: what is allocated stays near what was received. */
-        room = need < 128 ? 256 : need * 2;
-        if (room > GL_MESSAGE_MAX)
-            room = GL_MESSAGE_MAX;
-        struct gl_block *block = gl_block_new(room);
-        if (stream->partial)
-            memcpy(gl_block_data(block), gl_block_data(stream->partial), stream->partial_len);
-        gl_block_unref(stream->partial);
-        stream->partial = block;
-    }
-    if (a->frame.length)
-        memcpy(gl_block_data(stream->partial) + stream->partial_len, a->payload, a->frame.length);
-    stream->partial_len = need;
+    struct gl_mux *mux = stream->mux;
+    size_t before = stream->partial ? gl_block_capacity(stream->partial) : 0;
+    if (stream->partial && need <= before)
+        return NULL;
+    size_t room = need < 128 ? 256 : need * 2;
+    if (room > GL_MESSAGE_MAX)
+        room = GL_MESSAGE_MAX;
+    if (mux->partials - before + room > mux->config.partials_max ||
+        gl_account_is_full(stream->account, room - before))
+        return "too many messages that are not finished";
+    struct gl_block *block = gl_block_new(room);
+    if (stream->partial)
+        memcpy(gl_block_data(block), gl_block_data(stream->partial), stream->partial_len);
+    gl_stream_set_partial(stream, block);
+    return NULL;
 }
 
 static struct gl_slice partial_take(struct gl_stream *stream)
 {
     struct gl_slice whole = gl_slice_of(stream->partial, 0, stream->partial_len);
-    gl_block_unref(stream->partial);
-    stream->partial = NULL;
+    gl_stream_set_partial(stream, NULL);
     stream->partial_len = 0;
     return whole;
 }
@@ -106,9 +109,17 @@ static void deliver_message(struct gl_stream *stream, struct gl_slice message, s
 /* A piece of a message, or the last of one that came in pieces. */
 static int take_piece(struct gl_stream *stream, const struct arrival *a, size_t charge)
 {
-    if (stream->partial_len + a->frame.length > GL_MESSAGE_MAX)
+    size_t len = stream->partial_len + a->frame.length;
+    if (len > GL_MESSAGE_MAX)
         return fail_stream(stream, GL_STATUS_TOO_BIG, "message is over 256 KiB");
-    partial_append(stream, a);
+    if (stream->opening && len > stream->mux->config.open_max)
+        return fail_stream(stream, GL_STATUS_TOO_BIG, "no request here is so long");
+    const char *why = partial_reserve(stream, len);
+    if (why)
+        return fail_stream(stream, GL_STATUS_LIMIT, why);
+    if (a->frame.length)
+        memcpy(gl_block_data(stream->partial) + stream->partial_len, a->payload, a->frame.length);
+    stream->partial_len = len;
     stream->partial_charge += charge;
     if (a->frame.flags & GL_FLAG_MORE) {
         gl_stream_check_window(stream);
@@ -167,6 +178,8 @@ static int take_open(struct gl_mux *mux, const struct arrival *a)
     stream->id = id;
     stream->released = true; /* until somebody is to own it */
     gl_stream_map_add(mux, stream);
+    if (a->frame.length > mux->config.open_max)
+        return fail_stream(stream, GL_STATUS_TOO_BIG, "no request here is so long");
     if (!(a->frame.flags & GL_FLAG_MORE))
         return deliver_open(stream, payload_slice(a));
     stream->opening = true;

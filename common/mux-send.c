@@ -185,11 +185,12 @@ static struct gl_unit *cut(struct gl_stream *stream, size_t len)
     struct gl_unit *item = stream->queue.head;
     bool whole = len == item->payload.len;
     size_t gone = gl_item_charge(item) - (whole ? 0 : gl_charge(item->payload.len - len));
-    stream->queued -= gone;
-    stream->mux->queued -= gone;
+    gl_stream_discharge(stream, gone);
     if (whole) {
         gl_unit_pop(&stream->queue);
-        if (item->frame.type == GL_FRAME_MESSAGE || item->frame.type == GL_FRAME_DATA) {
+        if (item->frame.type == GL_FRAME_MESSAGE || item->frame.type == GL_FRAME_DATA ||
+            stream->open_queued) {
+            stream->open_queued = false;
             stream->sent_credit += item->credit;
             stream->sent_due = true;
             notify(stream);
@@ -269,8 +270,12 @@ static struct gl_unit *pick_ready(struct gl_mux *mux, struct gl_list *ready)
             return NULL;
         }
         struct gl_unit *unit = send_head(stream, len);
-        if (stream->queue.head)
-            gl_list_append(ready, node); /* behind the others */
+        /* Behind the others; but a message that was begun is finished first: the receiver has room
+         * for a few only. */
+        if (stream->queue.head && unit->frame.flags & GL_FLAG_MORE)
+            gl_list_prepend(ready, node);
+        else if (stream->queue.head)
+            gl_list_append(ready, node);
         return unit;
     }
     return NULL;

@@ -122,6 +122,10 @@ static void set_defaults(struct gl_mux_config *config)
         config->dead_after_ns = GL_DEAD_AFTER;
     if (!config->ack_delay_ns)
         config->ack_delay_ns = GL_ACK_DELAY;
+    if (!config->partials_max)
+        config->partials_max = GL_PARTIALS_MAX;
+    if (!config->open_max)
+        config->open_max = GL_MESSAGE_MAX;
 }
 
 struct gl_mux *gl_mux_new(const struct gl_mux_config *config, uint64_t now)
@@ -326,6 +330,7 @@ void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats)
         .streams = mux->live_count,
         .replay = mux->replay.charge,
         .queued = mux->queued,
+        .partials = mux->partials,
         .growth = mux->growth,
     };
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account.h"
 #include "buf.h"
 #include "frame.h"
 #include "status.h"
@@ -32,6 +33,7 @@
 #define GL_REPLAY_RESERVE      (64u * 1024)       /* for EOF, CLOSE, RESET, WINDOW */
 #define GL_REPLAY_FRAME_CHARGE 128u               /* added to a frame's payload */
 #define GL_STREAM_QUEUE        (256u * 1024)      /* producers stop at this, charge */
+#define GL_PARTIALS_MAX        (4u * 1024 * 1024) /* memory of a session's unfinished messages */
 
 struct gl_mux;
 struct gl_stream;
@@ -88,7 +90,10 @@ struct gl_stream_events {
      * when CLOSE has been handed to a transport (with the status that was sent).
      */
     void (*on_end)(void *ctx, struct gl_stream *stream, enum gl_status status, const char *text);
-    /* Queued items left the stream's queue; `credit` is the sum of what they were queued with. */
+    /*
+     * Queued items left the stream's queue; `credit` is the sum of what they were queued with. Also
+     * for OPEN, whose credit is 0: so the first of them says that OPEN is out.
+     */
     void (*on_sent)(void *ctx, struct gl_stream *stream, size_t credit);
 };
 
@@ -102,6 +107,9 @@ struct gl_mux_config {
     uint32_t local_streams_max;   /* the peer's streams_max: we open no more */
     uint32_t peer_streams_max;    /* our streams_max: a further OPEN gets RESET(LIMIT) */
     size_t window_growth_max;     /* sum of all windows' growth over the initial one, charge */
+    size_t partials_max;          /* memory of all unfinished messages; 0: GL_PARTIALS_MAX */
+    uint32_t open_max;            /* longest OPEN of the peer; 0: GL_MESSAGE_MAX */
+    struct gl_account *account;   /* of its streams, unless told otherwise; may be NULL */
     bool resumable;               /* false on local sockets: no ACK, no replay, no hash */
     /* 0: the protocol's defaults, 5 s, 15 s, 50 ms */
     uint64_t ping_after_ns, dead_after_ns, ack_delay_ns;
@@ -216,6 +224,7 @@ struct gl_mux_stats {
     uint32_t streams; /* not yet released or finished */
     size_t replay;    /* charge kept */
     size_t queued;    /* charge of what is in all send queues */
+    size_t partials;  /* memory of unfinished messages */
     uint64_t growth;  /* charge: windows over their initial size */
 };
 void gl_mux_stats(const struct gl_mux *mux, struct gl_mux_stats *ret_stats);
@@ -239,6 +248,8 @@ int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
 void gl_stream_bind(struct gl_stream *stream, const struct gl_stream_events *events, void *ctx);
 void *gl_stream_context(const struct gl_stream *stream);
 struct gl_mux *gl_stream_mux(const struct gl_stream *stream);
+/* Who answers for what the stream holds from now on, and for what it holds already. */
+void gl_stream_set_account(struct gl_stream *stream, struct gl_account *account);
 /* 0 until OPEN was handed to a transport: ids are given in the order in which OPENs are sent. */
 uint32_t gl_stream_id(const struct gl_stream *stream);
 bool gl_stream_is_interactive(const struct gl_stream *stream);

@@ -6,6 +6,7 @@ struct gl_stream *gl_stream_new(struct gl_mux *mux, bool opener, unsigned flags)
     struct gl_stream *stream = GL_NEW0(struct gl_stream);
     stream->mux = mux;
     stream->opener = opener;
+    stream->account = mux->config.account;
     stream->interactive = (flags & GL_FLAG_INTERACTIVE) != 0;
     stream->tx_limit = stream->rx_limit = stream->rx_window = GL_WINDOW_INITIAL;
     stream->mark_time = mux->now;
@@ -22,6 +23,34 @@ struct gl_stream *gl_stream_new(struct gl_mux *mux, bool opener, unsigned flags)
     else
         mux->peer_count++;
     return stream;
+}
+
+static size_t partial_size(const struct gl_block *block)
+{
+    return block ? gl_block_capacity(block) : 0;
+}
+
+void gl_stream_set_partial(struct gl_stream *stream, struct gl_block *block)
+{
+    size_t before = partial_size(stream->partial), now = partial_size(block);
+    stream->mux->partials += now - before;
+    gl_account_drop(stream->account, before);
+    gl_account_hold(stream->account, now);
+    gl_block_unref(stream->partial);
+    stream->partial = block;
+}
+
+void gl_stream_set_account(struct gl_stream *stream, struct gl_account *account)
+{
+    size_t held = stream->queued + partial_size(stream->partial);
+    uint64_t growth = stream->rx_window - GL_WINDOW_INITIAL;
+    if (stream->finished)
+        return;
+    gl_account_drop(stream->account, held);
+    gl_account_shrink(stream->account, growth);
+    stream->account = account;
+    gl_account_hold(account, held);
+    gl_account_grow(account, growth);
 }
 
 void gl_stream_finish(struct gl_stream *stream)
@@ -42,11 +71,11 @@ void gl_stream_finish(struct gl_stream *stream)
     struct gl_unit *unit;
     while ((unit = gl_unit_pop(&stream->queue)))
         gl_unit_unref(unit);
-    mux->queued -= stream->queued;
-    stream->queued = 0;
+    gl_stream_discharge(stream, stream->queued);
     mux->growth -= stream->rx_window - GL_WINDOW_INITIAL;
-    gl_block_unref(stream->partial);
-    stream->partial = NULL;
+    gl_account_shrink(stream->account, stream->rx_window - GL_WINDOW_INITIAL);
+    gl_stream_set_partial(stream, NULL);
+    stream->account = NULL;
 }
 
 /*

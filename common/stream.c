@@ -30,8 +30,8 @@ int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
     stream->ctx = ctx;
     struct gl_unit *unit = gl_unit_new(GL_FRAME_OPEN, open);
     unit->frame.flags = flags & GL_FLAG_INTERACTIVE;
-    stream->queued = gl_item_charge(unit);
-    mux->queued += stream->queued;
+    stream->open_queued = true;
+    gl_stream_charge(stream, gl_item_charge(unit));
     gl_unit_push(&stream->queue, unit);
     *ret_stream = stream;
     gl_stream_ready(stream);
@@ -78,8 +78,7 @@ static void queue_item(struct gl_stream *stream, uint8_t type, uint8_t channel,
     unit->frame.channel = channel;
     unit->credit = credit;
     gl_unit_push(&stream->queue, unit);
-    stream->queued += gl_item_charge(unit);
-    stream->mux->queued += gl_item_charge(unit);
+    gl_stream_charge(stream, gl_item_charge(unit));
     gl_stream_ready(stream);
 }
 
@@ -125,8 +124,10 @@ static void grow_window(struct gl_stream *stream)
     stream->mark_time = mux->now;
     gl_pulse_measure(mux);
     if (mux->rtt && took <= 2 * mux->rtt && stream->rx_window * 2 <= GL_WINDOW_MAX &&
-        mux->growth + stream->rx_window <= mux->config.window_growth_max) {
+        mux->growth + stream->rx_window <= mux->config.window_growth_max &&
+        gl_account_may_grow(stream->account, stream->rx_window)) {
         mux->growth += stream->rx_window;
+        gl_account_grow(stream->account, stream->rx_window);
         stream->rx_window *= 2;
     }
 }

@@ -15,10 +15,11 @@
 #include "share.h"
 #include "startup.h"
 
-#define GROUP            "guestlink"
-#define CLIENTS_USER_MAX (GL_CLIENTS_MAX / 8) /* of one user but those two: */
-#define CLIENTS_RESERVE  (GL_CLIENTS_MAX / 8) /* for root and the daemon's own user alone */
-#define WORD_MAX         64u                  /* bytes of a service's or method's name */
+#define GROUP               "guestlink"
+#define CLIENTS_USER_MAX    (GL_CLIENTS_MAX / 8) /* of one user but those two: */
+#define CLIENTS_RESERVE     (GL_CLIENTS_MAX / 8) /* for root and the daemon's own user alone */
+#define CLIENT_PARTIALS_MAX (1024u * 1024)
+#define WORD_MAX            64u /* bytes of a service's or method's name */
 /* The kernel tells when a local client goes. One that was stopped (Ctrl-Z) must not be given up. */
 #define NEVER_NS (100ull * 365 * 86400 * 1000000000)
 
@@ -239,6 +240,7 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
                 .local_streams_max = hello->streams_max,
                 .peer_streams_max = GL_CLIENT_STREAMS_MAX,
                 .window_growth_max = GL_HOST_WINDOWS_MAX,
+                .partials_max = CLIENT_PARTIALS_MAX,
                 .resumable = false,
                 .ping_after_ns = NEVER_NS,
                 .dead_after_ns = NEVER_NS,

@@ -13,6 +13,7 @@
 
 #define TOUCH_EVERY_S  60u   /* how far the store may be behind what was last heard of a guest */
 #define PROBE_MS       2000u /* that a link has to answer */
+#define OPEN_MAX       4096u /* bytes: of a call of a service that the host has not */
 #define OPENS_MAX      1000u /* that come to nothing, */
 #define OPENS_EVERY_MS 10u   /* and one more each: a guest that goes on is cut off */
 
@@ -214,6 +215,7 @@ void gl_session_start(struct gl_guest *guest, const struct gl_session_terms *ter
                 .local_streams_max = terms->streams_max,
                 .peer_streams_max = GL_HOST_STREAMS_MAX,
                 .window_growth_max = GL_HOST_WINDOWS_MAX,
+                .open_max = OPEN_MAX,
                 .resumable = true,
             },
         .resume_ms = daemon->settings->resume_ms,

@@ -19,6 +19,8 @@ CONNECTIONS = 1000
 STATUS_PROTOCOL = 13
 STATUS_UNSUPPORTED = 9
 STATUS_INVALID = 3
+STATUS_LIMIT = 10
+STATUS_TOO_BIG = 27
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +258,42 @@ def test_a_violation_ends_the_session_with_goodbye(shared, key, what):
     with Peer.connect(shared.guests, key) as again:
         again.greet(name="mallory", instance=instance, resume=record)
         assert not again.welcome.get(1) and again.welcome.get(5) == 1, "UNKNOWN_SESSION"
+
+
+def refusals(peer, last):
+    """Statuses of the RESETs that come up to that of the stream `last`, by stream."""
+    found = {}
+    while last not in found:
+        kind, _, _, stream, payload = peer.receive()
+        if kind == wire.RESET:
+            found[stream] = wire.status_text(payload)[0]
+    return found
+
+
+def test_requests_that_are_never_finished_take_little(shared):
+    """What is no call yet is nobody's share of anything: a client may have few of it."""
+    with Peer.connect(shared.control) as client:
+        client.greet(payload_max=262144)
+        for stream in range(1, 2048, 2):
+            client.send(wire.OPEN, stream, b"", flags=wire.MORE)
+            client.send(wire.MESSAGE, stream, bytes(255 * 1024), flags=wire.MORE)
+        found = refusals(client, 2047)
+        assert set(found.values()) == {STATUS_LIMIT}
+        assert len(found) >= 1024 - 8, "but for 2 MiB"
+        assert 1 not in found
+        client.send(wire.RESET, 1, bytes(4))
+        messages, status, _ = client.call(2049, "host", "list")
+        assert status == 0 and messages
+    assert shared.gl("exec", "g1", "--", "true").returncode == 0
+
+
+def test_a_guest_sends_no_long_requests(shared, key):
+    with Peer.connect(shared.guests, key) as guest:
+        guest.greet(name="mallory")
+        for stream in range(1, 200, 2):
+            guest.send(wire.OPEN, stream, bytes(5000), flags=wire.MORE)
+        found = refusals(guest, 199)
+        assert len(found) == 100 and set(found.values()) == {STATUS_TOO_BIG}
 
 
 def test_credit_that_is_overrun_is_fatal(shared):

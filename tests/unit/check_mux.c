@@ -475,6 +475,86 @@ START_TEST(window_does_not_grow_for_a_slow_consumer)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ accounts */
+
+static unsigned told;
+
+static void count_sent(struct side *side, const char *event, struct gl_stream *stream)
+{
+    (void)side, (void)stream;
+    told += strcmp(event, "sent") == 0;
+}
+
+START_TEST(the_first_on_sent_says_that_open_is_out)
+{
+    told = 0;
+    a.hook = count_sent;
+    pair_open_stream(&a, 0, "x");
+    ck_assert_uint_eq(told, 0);
+    pair_frames(&a);
+    ck_assert_uint_eq(told, 1);
+}
+END_TEST
+
+/* A receiver has room for few unfinished messages. */
+START_TEST(a_message_that_was_begun_is_finished_before_the_next)
+{
+    struct gl_mux_config config_a = pair_config(GL_SIDE_A), config_b = pair_config(GL_SIDE_B);
+    config_a.payload_max = 16 * 1024;
+    config_b.partials_max = GL_MESSAGE_MAX;
+    pair_restart(config_a, config_b);
+    struct gl_stream *streams[20];
+    for (unsigned n = 0; n < GL_ARRAY_SIZE(streams); n++) {
+        streams[n] = pair_open_stream(&a, 0, "x");
+        gl_stream_send_message(streams[n], pair_bytes(GL_MESSAGE_MAX), 0);
+    }
+    pair_pump(&a, &b);
+    for (unsigned n = 0; n < GL_ARRAY_SIZE(streams); n++)
+        ck_assert_uint_eq(gl_stream_queued(streams[n]), 0);
+    ck_assert_ptr_null(strstr(a.log, "END"));
+    ck_assert_uint_eq(pair_stats(&b).partials, 0);
+}
+END_TEST
+
+START_TEST(an_account_has_what_its_streams_hold)
+{
+    static struct gl_account all, own = {.up = &all};
+    struct gl_stream *one = pair_open_stream(&a, 0, "1"), *two = pair_open_stream(&a, 0, "2");
+    gl_stream_send_data(one, 0, pair_bytes(1000), 0);
+    gl_stream_set_account(one, &own);
+    gl_stream_set_account(two, &all);
+    ck_assert_uint_eq(own.held, 1000 + GL_CHARGE_MIN); /* with OPEN */
+    gl_stream_send_data(two, 0, pair_bytes(5000), 0);
+    ck_assert_uint_eq(all.held, 6000 + 2 * GL_CHARGE_MIN);
+    ck_assert_uint_eq(own.held, 1000 + GL_CHARGE_MIN);
+    gl_stream_reset(one, GL_STATUS_CANCELLED, "");
+    ck_assert_uint_eq(own.held, 0);
+    ck_assert_uint_eq(all.held, 5000 + GL_CHARGE_MIN);
+    pair_pump(&a, &b);
+    ck_assert_uint_eq(all.held, 0);
+}
+END_TEST
+
+START_TEST(an_account_bounds_the_growth_of_windows)
+{
+    static struct gl_account account = {.growth_max = 1 << 20};
+    struct gl_mux_config config_a = pair_config(GL_SIDE_A), config_b = pair_config(GL_SIDE_B);
+    config_b.window_growth_max = 32 << 20;
+    config_b.account = &account;
+    pair_restart(config_a, config_b);
+    know_rtt(10 * PAIR_MS);
+    struct gl_stream *s = pair_open_stream(&a, 0, "1");
+    ck_assert_uint_eq(pour(s), 768 * 1024);
+    ck_assert_uint_eq(account.growth, 768 * 1024);
+    gl_stream_set_account(b.streams[0], NULL);
+    ck_assert_uint_eq(account.growth, 0);
+    gl_stream_set_account(b.streams[0], &account);
+    gl_stream_reset(s, GL_STATUS_CANCELLED, "");
+    pair_pump(&a, &b);
+    ck_assert_uint_eq(account.growth, 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ suite */
 
 static Suite *suite(void)
@@ -508,6 +588,10 @@ static Suite *suite(void)
         on_sent_returns_the_credit_of_whole_items,
         window_grows_when_it_is_the_brake,
         window_does_not_grow_for_a_slow_consumer,
+        the_first_on_sent_says_that_open_is_out,
+        a_message_that_was_begun_is_finished_before_the_next,
+        an_account_has_what_its_streams_hold,
+        an_account_bounds_the_growth_of_windows,
     };
     return pair_suite("mux", tests, GL_ARRAY_SIZE(tests));
 }

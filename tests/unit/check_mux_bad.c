@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a peer must not do: fatal to the link, fatal to one stream, or refused within limits. */
 #include "../../common/mux-internal.h"
+#include "heap.h"
 #include "muxpair.h"
 
 /* The frame was fatal, and the text names what was wrong. */
@@ -477,6 +478,82 @@ START_TEST(a_message_in_pieces_takes_little_more_than_came)
 }
 END_TEST
 
+#define PIECE (GL_MESSAGE_MAX - 1024) /* takes the memory of a whole message */
+#define WHOLE (GL_PARTIALS_MAX / GL_MESSAGE_MAX)
+
+START_TEST(unfinished_opens_have_a_budget)
+{
+    size_t before = heap_used();
+    for (uint32_t n = 0; n < 512; n++)
+        ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, GL_FLAG_MORE, 0, 2 * n + 1, NULL, PIECE), 0);
+    ck_assert_uint_eq(pair_stats(&b).partials, GL_PARTIALS_MAX);
+    ck_assert_uint_le(heap_used() - before, GL_PARTIALS_MAX + 1024 * 1024);
+    const char *frames = pair_frames(&b);
+    ck_assert_ptr_null(strstr(frames, "RESET 31 "));
+    ck_assert_ptr_nonnull(strstr(frames, "RESET 33 LIMIT too many messages that are not finished"));
+    ck_assert_ptr_nonnull(strstr(frames, "RESET 1023 LIMIT"));
+
+    /* Those within it go on, and make room. */
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_MESSAGE, 0, 0, 1, "x", 1), 0);
+    assert_log(&b, "OPEN 1 (261121)\n");
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, GL_FLAG_MORE, 0, 1025, NULL, PIECE), 0);
+    ck_assert_str_eq(pair_frames(&b), "");
+    ck_assert_int_eq(pair_feed_status(&b, GL_FRAME_RESET, 3, GL_STATUS_CANCELLED, ""), 0);
+    ck_assert_uint_eq(pair_stats(&b).partials, GL_PARTIALS_MAX - GL_MESSAGE_MAX);
+}
+END_TEST
+
+START_TEST(unfinished_messages_have_a_budget)
+{
+    for (uint32_t n = 0; n <= WHOLE; n++) {
+        ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, 0, 0, 2 * n + 1, "x", 1), 0);
+        pair_clear(&b);
+        ck_assert_int_eq(pair_feed(&b, GL_FRAME_MESSAGE, GL_FLAG_MORE, 0, 2 * n + 1, NULL, PIECE),
+                         0);
+    }
+    assert_log(&b, "END 33 LIMIT too many messages that are not finished\n");
+    ck_assert_ptr_nonnull(strstr(pair_frames(&b), "RESET 33 LIMIT"));
+    /* A message in one piece needs none of it. */
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, 0, 0, 35, "x", 1), 0);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_MESSAGE, 0, 0, 35, "y", 1), 0);
+    assert_log(&b, "OPEN 35 x\nMESSAGE 35 y\n");
+}
+END_TEST
+
+START_TEST(an_account_bounds_unfinished_messages_of_several_sessions)
+{
+    static struct gl_account account = {.held_max = GL_MESSAGE_MAX};
+    struct gl_mux_config config = pair_config(GL_SIDE_B);
+    config.account = &account;
+    pair_restart(pair_config(GL_SIDE_A), config);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, GL_FLAG_MORE, 0, 1, NULL, PIECE), 0);
+    ck_assert_uint_eq(account.held, GL_MESSAGE_MAX);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, GL_FLAG_MORE, 0, 3, "x", 1), 0);
+    ck_assert_str_eq(pair_frames(&b), "RESET 3 LIMIT too many messages that are not finished");
+    gl_mux_end(b.mux, GL_STATUS_LOST, "");
+    ck_assert_uint_eq(account.held, 0);
+}
+END_TEST
+
+START_TEST(requests_may_be_bounded_to_less)
+{
+    struct gl_mux_config config = pair_config(GL_SIDE_B);
+    config.open_max = 1000;
+    pair_restart(pair_config(GL_SIDE_A), config);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, 0, 0, 1, NULL, 1000), 0);
+    assert_log(&b, "OPEN 1 (1000)\n");
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, 0, 0, 3, NULL, 1001), 0);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_OPEN, GL_FLAG_MORE, 0, 5, NULL, 1000), 0);
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_MESSAGE, 0, 0, 5, NULL, 1), 0);
+    ck_assert_str_eq(pair_frames(&b), "RESET 3 TOO_BIG no request here is so long, "
+                                      "RESET 5 TOO_BIG no request here is so long");
+    assert_log(&b, "");
+    /* Messages may be as long as ever. */
+    ck_assert_int_eq(pair_feed(&b, GL_FRAME_MESSAGE, 0, 0, 1, NULL, 2000), 0);
+    assert_log(&b, "MESSAGE 1 (2000)\n");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -519,6 +596,10 @@ static Suite *suite(void)
         an_opener_that_is_refused_pauses,
         only_sixteen_pongs_wait,
         a_message_in_pieces_takes_little_more_than_came,
+        unfinished_opens_have_a_budget,
+        unfinished_messages_have_a_budget,
+        an_account_bounds_unfinished_messages_of_several_sessions,
+        requests_may_be_bounded_to_less,
     };
     return pair_suite("mux_bad", tests, GL_ARRAY_SIZE(tests));
 }
