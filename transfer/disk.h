@@ -149,8 +149,9 @@ int gl_file_truncate(int fd, uint64_t size);
 int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime);
 /*
  * The file gets the owner and group of the regular file that has this name, if there is one, as far
- * as we may give them. Not in a directory where anybody may make files (/tmp): there the name may
- * have been taken in order to get what is copied (compare fs.protected_regular, proc(5)).
+ * as we may give them. Not in a directory where others than its owner may make files (a group's, or
+ * /tmp), unless the old file is ours or that owner's: the name may have been taken in order to get
+ * what is copied (compare fs.protected_regular, proc(5)).
  */
 void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name);
 /* Content and attributes are on the disk. */

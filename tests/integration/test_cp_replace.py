@@ -2,6 +2,7 @@
 """What becomes of a file that cp replaces: owner, permissions, hard links."""
 import os
 import stat
+import struct
 
 import pytest
 
@@ -68,13 +69,42 @@ def test_a_file_that_is_new_is_ours(copy, pair):
 
 
 @root_only
-def test_not_where_anybody_may_lay_a_file(copy, pair):
-    """Whoever took the name in /tmp before us does not get the content."""
+@pytest.mark.parametrize("mode", [0o1777, 0o1770, 0o775, 0o733])
+def test_not_where_others_may_lay_a_file(copy, pair, mode):
+    """Whoever took the name in /tmp, or in his project's folder, before us does not get the content."""
     new, old = pair
-    os.chmod(os.path.dirname(old), 0o1777)
-    os.chown(old, NOBODY, NOBODY)
+    os.chown(os.path.dirname(old), 0, 12345)
+    os.chmod(os.path.dirname(old), mode)
+    os.chown(old, NOBODY, 12345)
     copy(new, old)
     assert owner(old) == (os.geteuid(), os.getegid()) and content(old) == "new content"
+
+
+@root_only
+def test_not_where_an_access_control_list_lets_others_write(copy, pair):
+    new, old = pair
+    everybody = 0xffffffff
+    entries = [(1, 7, everybody), (2, 7, NOBODY), (4, 5, everybody), (16, 7, everybody), (32, 5, everybody)]
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)  # acl(5)
+    try:
+        os.setxattr(os.path.dirname(old), "system.posix_acl_access", acl)
+    except OSError as error:
+        pytest.skip(f"no access control lists here: {error}")
+    os.chown(old, NOBODY, NOBODY)
+    copy(new, old)
+    assert owner(old) == (os.geteuid(), os.getegid())
+
+
+@root_only
+@pytest.mark.parametrize("mode", [0o1777, 0o2775])
+def test_but_the_owner_of_the_folder_keeps_his_files(copy, pair, mode):
+    """Who may do there what he likes in any case: a home folder that a group may write to, too."""
+    new, old = pair
+    os.chown(os.path.dirname(old), NOBODY, 12345)
+    os.chmod(os.path.dirname(old), mode)
+    os.chown(old, NOBODY, 12345)
+    copy(new, old)
+    assert owner(old) == (NOBODY, 12345) and content(old) == "new content"
 
 
 @root_only

@@ -176,7 +176,8 @@ void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name)
         fstat(fd, &st) < 0 || fstat(gl_dir_fd(dir), &above) < 0)
         return;
     bool own = old.st_uid == geteuid() || old.st_uid == above.st_uid;
-    if ((above.st_mode & S_IWOTH) && !own)
+    /* Where an access control list lets somebody write, the group bits show it too (acl(5)). */
+    if ((above.st_mode & (S_IWGRP | S_IWOTH)) && !own)
         return;
     if (st.st_uid == old.st_uid && st.st_gid == old.st_gid)
         return;
