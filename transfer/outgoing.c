@@ -303,11 +303,23 @@ static int send_content(struct gl_outgoing *out, int fd, const struct gl_disk_in
     return err;
 }
 
+/*
+ * More was read than the size that a file had. Has it grown? Then its size is by now what was read;
+ * one of proc(5) or sysfs(5) still says 0 or so.
+ */
+static bool has_grown(int fd, uint64_t read)
+{
+    struct gl_disk_info now;
+    return gl_file_stat(fd, &now) == 0 && now.size >= read;
+}
+
 /* The whole in one item. *ret_bad is an error of the file; UV_EAGAIN: it is longer than it says
  * (those of proc(5) say 0), and too long for one. */
 static int send_whole(struct gl_outgoing *out, Gl__TransferFile *file, int fd, int *ret_bad)
 {
     ssize_t n = gl_file_read_at(fd, out->small, GL_TRANSFER_INLINE_MAX + 1, 0);
+    if (n > 0 && (uint64_t)n > file->size && has_grown(fd, (uint64_t)n))
+        n = (ssize_t)file->size;
     if (n < 0 || n > (ssize_t)GL_TRANSFER_INLINE_MAX) {
         *ret_bad = n < 0 ? (int)n : UV_EAGAIN;
         return 0;
@@ -340,7 +352,7 @@ static int send_large(struct gl_outgoing *out, Gl__TransferFile *file, int fd,
     return err ? err : send_end(out, offset, *ret_bad || out->file_refused);
 }
 
-/* A file that tells its size only by its end. */
+/* A file that tells its size only by its end; or, after all, one that grows and shrinks. */
 static int send_virtual(struct gl_outgoing *out, Gl__TransferFile *file, int fd, int *ret_bad)
 {
     uint64_t offset = 0;
@@ -356,6 +368,8 @@ static int send_virtual(struct gl_outgoing *out, Gl__TransferFile *file, int fd,
         }
         offset += (size_t)n;
         err = send_data(out, block, (size_t)n);
+        if (has_grown(fd, offset))
+            break;
     }
     return err ? err : send_end(out, offset, *ret_bad || out->file_refused);
 }

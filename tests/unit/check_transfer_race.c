@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a copy was permitted to read or write is what it reads or writes, whatever somebody makes of
- * the names between the answer and the open. Mostly the answer itself makes the change, so that
- * each test has the one order of events that it is about.
+ * Files and names that change under a copy's hands. What it was permitted to read or write is what
+ * it reads or writes, whatever somebody makes of the names between the answer and the open. Mostly
+ * the answer itself makes the change, so that each test has the one order of events that it is
+ * about.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "outgoing.h"
 #include "transferpair.h"
 
 #include "destination.h"
@@ -232,6 +234,8 @@ static int look_at_out(void)
     return what;
 }
 
+#define RACE_NS (2ull * 1000 * 1000 * 1000)
+
 /* At random, both ways: nothing gets to where it may not, or comes from there. */
 START_TEST(names_that_never_rest)
 {
@@ -242,7 +246,8 @@ START_TEST(names_that_never_rest)
     put_text("new", "public");
     ck_assert_int_eq(symlink("../secret", "pub/e"), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, exchange_again_and_again, &stop), 0);
-    for (int i = 0; i < 400; i++) {
+    uint64_t end = uv_hrtime() + RACE_NS;
+    for (int i = 0; i < 400 && uv_hrtime() < end; i++) {
         struct change change = {.at = NULL};
         send_with("pub/d/f", false, &change);
         int what = look_at_out();
@@ -259,6 +264,88 @@ START_TEST(names_that_never_rest)
     pthread_join(thread, NULL);
     ck_assert_msg(leaked + strayed == 0, "%u read, %u written", leaked, strayed);
     ck_assert_uint_gt(well, 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ a file that grows */
+
+/* A sender of one file that is no longer what it was when it was opened. */
+struct growing {
+    const char *name;
+    size_t size, more; /* bytes, and bytes that come after it was opened */
+    struct gl_path path;
+    struct gl_outgoing out;
+};
+
+static void refused_nothing(void *ctx, uint64_t item)
+{
+    (void)ctx;
+    (void)item;
+}
+
+static int send_growing(struct gl_transfer *transfer, void *job)
+{
+    struct growing *g = job;
+    struct gl_disk_info info;
+    int fd;
+    put_noise(g->name, g->size, 1);
+    ck_assert_int_eq(gl_file_open(g->name, GL_LINKS_ALL, false, &fd, &info), 0);
+    put_noise(g->name, g->size + g->more, 1);
+    gl_path_init(&g->path, g->name);
+    gl_outgoing_init(&g->out, transfer, false, &g->path, refused_nothing, NULL);
+    int err = gl_outgoing_file(&g->out, g->name, fd, &info);
+    gl_file_close(fd);
+    Gl__TransferDone done = GL__TRANSFER_DONE__INIT;
+    Gl__TransferItem item = GL__TRANSFER_ITEM__INIT;
+    item.kind_case = GL__TRANSFER_ITEM__KIND_DONE;
+    item.done = &done;
+    if (!err)
+        err = gl_outgoing_send(&g->out, &item);
+    while (!err)
+        err = gl_outgoing_answers(&g->out, true);
+    gl_outgoing_done(&g->out);
+    gl_path_done(&g->path);
+    return err == UV_EOF ? 0 : err;
+}
+
+static void free_growing(void *job)
+{
+    (void)job;
+}
+
+START_TEST(no_more_than_there_was_at_first)
+{
+    static const struct gl_engine_side side = {true, send_growing, free_growing};
+    static const size_t sizes[][2] = {
+        {0, 1},
+        {0, 5 * MIB},
+        {10, 10},
+        {10, 5 * MIB},
+        {GL_TRANSFER_INLINE_MAX, 1},
+        {GL_TRANSFER_INLINE_MAX, 5 * MIB},
+        {GL_TRANSFER_INLINE_MAX + 1, 5 * MIB},
+    };
+    for (size_t i = 0; i < GL_ARRAY_SIZE(sizes); i++) {
+        struct growing growing = {.name = "log", .size = sizes[i][0], .more = sizes[i][1]};
+        struct gl_transfer_receive_options receive = receive_to("out");
+        struct gl_transfer_permit nobody = {NULL, NULL};
+        copy_init(&pair);
+        ck_assert_int_eq(gl_engine_start(&pair.loop, pair.a.stream, &side, &growing, &nobody,
+                                         &end_events, &pair.a, &pair.a.transfer),
+                         0);
+        copy_receive(&pair, &pair.b, &receive);
+        copy_run(&pair);
+        copy_done(&pair);
+        struct stat st;
+        ck_assert_int_eq(stat("out", &st), 0);
+        ck_assert_uint_eq((size_t)st.st_size, sizes[i][0]);
+        assert_problems("sender log: PRECONDITION changed while it was copied; the copy has what "
+                        "was read\n");
+        ck_assert_int_eq(truncate("log", st.st_size), 0);
+        assert_same_content("log", "out");
+        unlink("log");
+        unlink("out");
+    }
 }
 END_TEST
 
@@ -315,7 +402,7 @@ static Suite *suite(void)
     return BOX_SUITE("transfer race", sent_is_what_was_asked_about,
                      links_that_led_there_do_not_matter_any_more, what_must_be_a_directory,
                      destination_is_what_was_resolved, destination_without_a_change,
-                     names_that_never_rest, open_without_links);
+                     names_that_never_rest, no_more_than_there_was_at_first, open_without_links);
 }
 
 GL_UNIT_MAIN(suite)
