@@ -78,6 +78,18 @@ static void fill_caller(const struct gl_control_client *client, Gl__Caller *ret_
     ret_caller->client = (char *)(uintptr_t)client->software;
 }
 
+/* Whether so much is kept for the client, or his user, that he gets no more calls. */
+static bool keeps_much(const struct gl_control_client *client, struct gl_why *why)
+{
+    if (!gl_account_is_half_full(&client->account))
+        return false;
+    gl_why(why, 0,
+           "the host daemon keeps too much of user '%s' that nobody takes: read what calls answer, "
+           "or end some",
+           client->user->name);
+    return true;
+}
+
 static void refuse(struct gl_stream *stream, enum gl_status status, const char *text)
 {
     gl_stream_close(stream, status, text);
@@ -93,11 +105,12 @@ static bool only_looks(const char *service)
 /* Whether the client may have one more call of the guest; who has too many is not others' trouble.
  */
 static bool take_share(const struct gl_control_client *client, struct gl_shares *shares,
-                       const char *guest, struct gl_share **ret_share, struct gl_why *why)
+                       const char *guest, size_t bytes, struct gl_share **ret_share,
+                       struct gl_why *why)
 {
     const struct gl_share_owner owner = {
         .client = client->number, .uid = client->uid, .keeper = is_keeper(client->uid)};
-    switch (gl_share_take(shares, &owner, uv_hrtime() / 1000000, ret_share)) {
+    switch (gl_share_take(shares, &owner, bytes, uv_hrtime() / 1000000, ret_share)) {
     case GL_SHARE_OK:
         return true;
     case GL_SHARE_CLIENT:
@@ -111,6 +124,12 @@ static bool take_share(const struct gl_control_client *client, struct gl_shares 
                "user '%s' has half of the calls that guest '%s' takes, in progress or just "
                "cancelled; wait for some to end",
                client->user->name, guest);
+        return false;
+    case GL_SHARE_BYTES:
+        gl_why(why, 0,
+               "the requests of this client, or user, that wait to be sent to guest '%s' are too "
+               "long together; wait for some to be sent",
+               guest);
         return false;
     default:
         gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", guest);
@@ -138,12 +157,8 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
         return gl_guest_absence(entry, why);
 
     struct gl_mux *mux = gl_link_mux(gl_session_link(guest->session));
-    struct gl_mux_stats stats;
-    gl_mux_stats(mux, &stats);
-    if (stats.queued > GL_GUEST_QUEUE_MAX) { /* an OPEN is charged to no credit */
-        gl_why(why, 0, "too much waits for guest '%s' already", entry->name);
+    if (keeps_much(client, why))
         return GL_STATUS_LIMIT;
-    }
 
     Gl__Caller caller;
     Gl__Open ours = *open;
@@ -152,13 +167,18 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     ours.caller = &caller;
     gl_debug("user '%s' calls %s.%s of guest '%s'", client->user->name, open->service, open->method,
              entry->name);
-    struct gl_shares *shares = gl_session_shares(guest->session);
-    struct gl_share *share;
-    if (!take_share(client, shares, entry->name, &share, why))
+    struct gl_relay_terms terms = {gl_session_shares(guest->session), NULL, &client->account};
+    struct gl_slice packed = gl_message_pack(&ours);
+    size_t bytes = packed.len;
+    if (!take_share(client, terms.shares, entry->name, bytes, &terms.share, why)) {
+        gl_slice_unref(&packed);
         return GL_STATUS_LIMIT;
-    status = gl_relay_start(mux, entry->name, stream, gl_message_pack(&ours), shares, share);
-    if (status != GL_STATUS_OK)
-        gl_share_give(shares, share, false, uv_hrtime() / 1000000);
+    }
+    status = gl_relay_start(mux, entry->name, stream, packed, &terms);
+    if (status != GL_STATUS_OK) {
+        gl_share_sent(terms.share, bytes);
+        gl_share_give(terms.shares, terms.share, false, uv_hrtime() / 1000000);
+    }
     if (status == GL_STATUS_LIMIT)
         gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", entry->name);
     else if (status != GL_STATUS_OK)
@@ -212,6 +232,7 @@ static void client_free(struct gl_control_client *client)
     gl_daemon_left(client->daemon);
     if (client->link)
         gl_link_free(client->link);
+    gl_holder_put(client->holder);
     gl_user_free(client->user);
     gl_free(client);
 }
@@ -241,6 +262,7 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
                 .peer_streams_max = GL_CLIENT_STREAMS_MAX,
                 .window_growth_max = GL_HOST_WINDOWS_MAX,
                 .partials_max = CLIENT_PARTIALS_MAX,
+                .account = &client->account,
                 .resumable = false,
                 .ping_after_ns = NEVER_NS,
                 .dead_after_ns = NEVER_NS,
@@ -353,6 +375,9 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
     client->transport = t;
     client->uid = peer->uid;
     client->gid = peer->gid;
+    client->holder = gl_holder_get(&daemon->holders, client->uid);
+    client->account =
+        (struct gl_account){.up = &client->holder->account, .held_max = GL_HOLDER_CLIENT_MAX};
     client->lookup.data = client;
     client->looking_up = true;
     gl_list_append(&daemon->clients, &client->node);

@@ -9,6 +9,7 @@
 
 #include "call.h"
 #include "daemon.h"
+#include "holder.h"
 #include "quota.h"
 #include "user.h"
 
@@ -21,6 +22,8 @@ struct gl_control_client {
     struct gl_link *link; /* NULL while it is greeted */
     struct gl_greet *greet;
     struct gl_dispatch dispatch;
+    struct gl_holder *holder;
+    struct gl_account account; /* of all its streams; below the holder's */
     uint32_t uid, gid;
     uint64_t number; /* never given again */
     /* private to control.c */

@@ -192,6 +192,7 @@ static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *sett
     gl_list_init(&daemon->admissions);
     gl_list_init(&daemon->sessions);
     gl_list_init(&daemon->clients);
+    gl_list_init(&daemon->holders);
     gl_list_init(&daemon->waiters);
     gl_list_init(&daemon->watchers);
     daemon->places = gl_places_new();

@@ -38,7 +38,7 @@
 #define GL_GREETINGS_DOOR_MAX 32u /* and at one listener that cannot tell who is who */
 #define GL_GREETINGS_DOOR_FEW 4u  /* at one listener, however many there are at others */
 #define GL_GUEST_QUEUE_MAX                                                                         \
-    (64u * 1024 * 1024)      /* bytes that wait for one guest; above it, no more calls */
+    (64u * 1024 * 1024)      /* bytes of requests that wait for one guest; shared, see share.h */
 #define GL_CLIENTS_MAX 2048u /* connections of the control socket, see control.c */
 
 struct gl_listener;
@@ -58,6 +58,7 @@ struct gl_daemon {
     uint64_t started_s;
     char user[64]; /* who it runs as */
     struct gl_list doors, admissions, sessions, clients, waiters, watchers;
+    struct gl_list holders; /* one of each user who is connected to the control socket */
     unsigned n_admissions, n_clients;
     struct gl_places *places; /* how often each virtual machine dials */
     struct gl_listener *control;

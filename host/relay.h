@@ -18,15 +18,22 @@
 #include "mux.h"
 #include "share.h"
 
+/* Whose a relayed call is. */
+struct gl_relay_terms {
+    struct gl_shares *shares;   /* of the guest's session */
+    struct gl_share *share;     /* of it, taken for the length of the Open */
+    struct gl_account *account; /* of the client: for what is kept for either stream. May be NULL */
+};
+
 /*
  * Opens a stream at `guest` with the packed Open (its reference is taken) and joins it to `client`,
  * a stream that the client opened and that nobody is bound to yet. On success the relay owns both
- * streams and itself, and gives `share` (of `shares`, the guest's session's) back when the guest's
- * stream has ended. LIMIT, TOO_BIG, UNAVAILABLE: client and share are still the caller's.
- * guest_name is for texts.
+ * streams and itself, and gives the share back when the guest's stream has ended. LIMIT, TOO_BIG,
+ * UNAVAILABLE: client and share are still the caller's. Over the account both streams are reset
+ * with LIMIT. guest_name is for texts.
  */
 enum gl_status gl_relay_start(struct gl_mux *guest, const char *guest_name,
                               struct gl_stream *client, struct gl_slice open,
-                              struct gl_shares *shares, struct gl_share *share);
+                              const struct gl_relay_terms *terms);
 
 #endif

@@ -203,7 +203,7 @@ void gl_session_start(struct gl_guest *guest, const struct gl_session_terms *ter
     session->terms = *terms;
     session->since_s = gl_now_s();
     session->opens = (struct gl_quota){.burst = OPENS_MAX, .every_ms = OPENS_EVERY_MS};
-    gl_shares_init(&session->shares, terms->streams_max);
+    gl_shares_init(&session->shares, terms->streams_max, GL_GUEST_QUEUE_MAX);
     gl_list_append(&daemon->sessions, &session->node);
     guest->session = session;
     struct gl_link_config config = {

@@ -8,14 +8,16 @@ struct gl_share {
     struct gl_share_owner owner;
     unsigned live;
     unsigned fresh, old; /* lingering: of this turn, and of the one before */
+    size_t bytes;
 };
 
 #define SHARE_OF(n) GL_CONTAINER_OF(n, struct gl_share, node)
 
-void gl_shares_init(struct gl_shares *shares, unsigned max)
+void gl_shares_init(struct gl_shares *shares, unsigned max, size_t bytes_max)
 {
     gl_list_init(&shares->list);
     shares->max = max;
+    shares->bytes_max = bytes_max;
     shares->turned_ms = 0;
 }
 
@@ -52,41 +54,55 @@ static unsigned used(const struct gl_share *share)
     return share->live + share->fresh + share->old;
 }
 
-static enum gl_share_verdict judge(const struct gl_shares *shares,
-                                   const struct gl_share_owner *owner, struct gl_share **ret_own)
+/* How much of something is in use, and by whom. */
+struct tally {
+    size_t client, user, others, all;
+};
+
+static void count(struct tally *tally, const struct gl_share *share,
+                  const struct gl_share_owner *owner, size_t n)
 {
-    unsigned client = 0, user = 0, others = 0, all = 0;
-    unsigned half = shares->max < 4 ? shares->max : shares->max / 2;
-    GL_LIST_FOREACH (node, &shares->list) {
-        struct gl_share *share = SHARE_OF(node);
-        unsigned n = used(share);
-        all += n;
-        if (!share->owner.keeper)
-            others += n;
-        if (share->owner.uid == owner->uid)
-            user += n;
-        if (share->owner.client == owner->client) {
-            client += n;
-            *ret_own = share;
-        }
-    }
-    if (client >= half)
+    tally->all += n;
+    if (!share->owner.keeper)
+        tally->others += n;
+    if (share->owner.uid == owner->uid)
+        tally->user += n;
+    if (share->owner.client == owner->client)
+        tally->client += n;
+}
+
+/* Whether there is room for `more` of `max`. */
+static enum gl_share_verdict judge(const struct tally *tally, const struct gl_share_owner *owner,
+                                   size_t max, size_t more)
+{
+    size_t half = max < 4 ? max : max / 2;
+    if (tally->client + more > half)
         return GL_SHARE_CLIENT;
-    if (!owner->keeper && user >= half)
+    if (!owner->keeper && tally->user + more > half)
         return GL_SHARE_USER;
-    if (all >= shares->max || (!owner->keeper && others >= shares->max - shares->max / 8))
+    if (tally->all + more > max || (!owner->keeper && tally->others + more > max - max / 8))
         return GL_SHARE_GUEST;
     return GL_SHARE_OK;
 }
 
 enum gl_share_verdict gl_share_take(struct gl_shares *shares, const struct gl_share_owner *owner,
-                                    uint64_t now_ms, struct gl_share **ret_share)
+                                    size_t bytes, uint64_t now_ms, struct gl_share **ret_share)
 {
     struct gl_share *own = NULL;
+    struct tally calls = {0}, waiting = {0};
     turn(shares, now_ms);
-    enum gl_share_verdict verdict = judge(shares, owner, &own);
+    GL_LIST_FOREACH (node, &shares->list) {
+        struct gl_share *share = SHARE_OF(node);
+        count(&calls, share, owner, used(share));
+        count(&waiting, share, owner, share->bytes);
+        if (share->owner.client == owner->client)
+            own = share;
+    }
+    enum gl_share_verdict verdict = judge(&calls, owner, shares->max, 1);
     if (verdict != GL_SHARE_OK)
         return verdict;
+    if (judge(&waiting, owner, shares->bytes_max, bytes) != GL_SHARE_OK)
+        return GL_SHARE_BYTES;
     if (!own) {
         own = GL_NEW0(struct gl_share);
         own->owner = *owner;
@@ -94,8 +110,14 @@ enum gl_share_verdict gl_share_take(struct gl_shares *shares, const struct gl_sh
         gl_list_append(&shares->list, &own->node);
     }
     own->live++;
+    own->bytes += bytes;
     *ret_share = own;
     return GL_SHARE_OK;
+}
+
+void gl_share_sent(struct gl_share *share, size_t bytes)
+{
+    share->bytes -= bytes;
 }
 
 void gl_share_give(struct gl_shares *shares, struct gl_share *share, bool lingers, uint64_t now_ms)

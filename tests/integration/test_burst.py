@@ -2,12 +2,14 @@
 """One client of the control socket that asks for more than its share of a guest."""
 import contextlib
 import itertools
+import select
 
 import wire
 from wire import Peer
 
 BURST = 5000
 ROUND = 20
+STAYING = 300  # more than fill 64 MiB
 STATUS_LIMIT = 10
 CANCELLED = (1).to_bytes(4, "little")
 SLEEP = wire.protobuf({1: ["sleep", "1000"]})
@@ -68,3 +70,44 @@ def test_two_hundred_programs_at_a_time(world):
             assert client.expect(wire.DATA) == b"line %d" % number
             client.expect(wire.MESSAGE)  # ExecExit
             assert wire.status_text(client.expect(wire.CLOSE))[0] == 0
+
+
+def fill(client, streams):
+    """Sends data on all of the streams as long as there is credit, and some more time."""
+    limits, sent = dict.fromkeys(streams, 1 << 18), dict.fromkeys(streams, 0)
+    ended, idle, data = {}, 0, bytes(1 << 16)
+    while idle < 5:
+        idle += 1
+        for stream in streams:
+            if stream not in ended and limits[stream] - sent[stream] >= len(data):
+                client.send(wire.DATA, stream, data)
+                sent[stream] += len(data)
+                idle = 0
+        while client.buffer or select.select([client.sock], [], [], 0.1)[0]:
+            kind, _, _, stream, payload = client.receive()
+            if kind == wire.WINDOW:
+                limits[stream] = int.from_bytes(payload, "little")
+            elif kind in (wire.RESET, wire.CLOSE):
+                ended[stream] = wire.status_text(payload)
+    return sent, ended
+
+
+def test_calls_that_stay_and_take_no_input_are_nobody_elses_trouble(world):
+    """What waits for credit is the client's, not the guest's, and is no reason to refuse others."""
+    sleep = wire.protobuf({1: "exec", 2: "start", 3: "g1", 4: wire.protobuf({1: ["sleep", "1000"],
+                                                                              8: 1})})
+    streams = range(1, 2 * STAYING, 2)
+    with Peer.connect(world.control) as client:
+        client.greet(payload_max=262144)
+        for stream in streams:
+            client.send(wire.OPEN, stream, sleep)
+            client.expect(wire.MESSAGE)
+        sent, ended = fill(client, streams)
+        assert not ended, "it is within its own bounds, too"
+        assert sum(sent.values()) > 2 * (64 << 20), "half of that is with the agent"
+        served = world.gl("exec", "g1", "--", "echo", "served")
+        assert (served.stdout, served.returncode) == (b"served\n", 0), served
+        assert world.gl("info", "g1").returncode == 0
+        messages, status, text = client.call(2 * STAYING + 1, "host", "list")
+        assert status == 0 and messages, text
+    assert world.guest()["state"] == "connected"

@@ -12,6 +12,7 @@
 
 static struct side h, g;
 static struct gl_shares shares;
+static struct gl_account account;
 static enum gl_share_verdict share_verdict; /* of the last OPEN */
 static enum gl_status started;              /* what the last gl_relay_start() said */
 
@@ -19,13 +20,16 @@ static void relay_on_open(void *ctx, struct gl_stream *stream, struct gl_slice o
 {
     (void)ctx;
     const struct gl_share_owner owner = {.client = 1};
-    struct gl_share *share = NULL;
+    struct gl_relay_terms terms = {&shares, NULL, &account};
+    size_t bytes = open.len;
     started = GL_STATUS_LIMIT;
-    share_verdict = gl_share_take(&shares, &owner, uv_hrtime() / 1000000, &share);
+    share_verdict = gl_share_take(&shares, &owner, bytes, uv_hrtime() / 1000000, &terms.share);
     if (share_verdict == GL_SHARE_OK) {
-        started = gl_relay_start(h.mux, "web1", stream, open, &shares, share);
-        if (started != GL_STATUS_OK)
-            gl_share_give(&shares, share, false, uv_hrtime() / 1000000);
+        started = gl_relay_start(h.mux, "web1", stream, open, &terms);
+        if (started != GL_STATUS_OK) {
+            gl_share_sent(terms.share, bytes);
+            gl_share_give(&shares, terms.share, false, uv_hrtime() / 1000000);
+        }
     } else {
         gl_slice_unref(&open);
     }
@@ -42,8 +46,10 @@ static void start(uint32_t guest_payload_max, uint32_t guest_streams_max)
     struct gl_mux_config client = pair_config(GL_SIDE_A), ours = pair_config(GL_SIDE_B);
     client.resumable = ours.resumable = false;
     ours.events = &relay_mux_events;
+    ours.account = &account;
     pair_start(client, ours);
-    gl_shares_init(&shares, 16);
+    gl_shares_init(&shares, 16, 100);
+    account = (struct gl_account){0};
     struct gl_mux_config guest = pair_config(GL_SIDE_A), host = pair_config(GL_SIDE_B);
     guest.payload_max = host.payload_max = guest_payload_max;
     host.local_streams_max = guest.peer_streams_max = guest_streams_max;
@@ -434,8 +440,89 @@ START_TEST(calls_end_with_the_guests_session)
     pump();
     struct gl_share *share;
     const struct gl_share_owner owner = {.client = 1};
-    ck_assert_int_eq(gl_share_take(&shares, &owner, uv_hrtime() / 1000000, &share), GL_SHARE_OK);
+    ck_assert_int_eq(gl_share_take(&shares, &owner, 0, uv_hrtime() / 1000000, &share), GL_SHARE_OK);
     gl_share_give(&shares, share, false, uv_hrtime() / 1000000);
+}
+END_TEST
+
+/* 100 bytes wait at the most, 50 of one client; an Open that is out waits no more. */
+START_TEST(requests_that_were_not_sent_are_bounded)
+{
+    for (unsigned round = 0; round < 3; round++) {
+        pair_open_stream(&a, 0, "an Open of thirty-two characters");
+        pump();
+        ck_assert_int_eq(share_verdict, GL_SHARE_OK);
+    }
+    gl_mux_detach(h.mux);
+    pair_open_stream(&a, 0, "an Open of thirty-two characters");
+    pair_pump(&a, &b);
+    ck_assert_int_eq(share_verdict, GL_SHARE_OK);
+    pair_open_stream(&a, 0, "an Open of thirty-two characters");
+    pair_pump(&a, &b);
+    ck_assert_int_eq(share_verdict, GL_SHARE_BYTES);
+    assert_log(&a, "END 9 LIMIT refused\n");
+    gl_stream_reset(a.opened[3], GL_STATUS_CANCELLED, "");
+    pair_open_stream(&a, 0, "an Open of thirty-two characters");
+    pair_pump(&a, &b);
+    ck_assert_int_eq(share_verdict, GL_SHARE_OK);
+}
+END_TEST
+
+START_TEST(what_is_kept_for_a_client_is_in_its_account)
+{
+    struct gl_stream *stream = pair_open_stream(&a, 0, "call");
+    pump();
+    g.consume = a.consume = false;
+    send_many(stream, 0);
+    send_many(g.streams[0], 1);
+    pump();
+    ck_assert_uint_gt(account.held, 0);
+    ck_assert_uint_eq(account.held, held());
+    gl_stream_reset(stream, GL_STATUS_CANCELLED, "");
+    pump();
+    ck_assert_uint_eq(account.held, 0);
+}
+END_TEST
+
+START_TEST(a_client_that_overdraws_its_account_loses_the_call)
+{
+    account.held_max = GL_WINDOW_INITIAL + PIECE;
+    struct gl_stream *first = pair_open_stream(&a, 0, "1"), *second = pair_open_stream(&a, 0, "2");
+    pump();
+    pair_clear(&g);
+    g.consume = false;
+    send_many(first, 0);
+    pump();
+    ck_assert_uint_eq(account.held, GL_WINDOW_INITIAL);
+    assert_log(&a, "");
+    send_many(second, 0);
+    pump();
+    assert_log(&a, "END 3 LIMIT the host daemon keeps too much of this user's that nobody takes\n");
+    ck_assert_ptr_nonnull(strstr(g.log, "END 4 CANCELLED the client takes more than its share"));
+    ck_assert_uint_eq(account.held, GL_WINDOW_INITIAL);
+
+    /* The first goes on. */
+    g.consume = true;
+    gl_stream_consume(g.streams[0], g.charge);
+    pump();
+    ck_assert_uint_eq(total(&g, "DATA 2/0"), MANY);
+    ck_assert_uint_eq(account.held, 0);
+}
+END_TEST
+
+START_TEST(so_does_one_whose_guest_sends_more_than_it_reads)
+{
+    account.held_max = 3 * PIECE;
+    pair_open_stream(&a, 0, "call");
+    pump();
+    pair_clear(&g);
+    a.consume = false;
+    send_many(g.streams[0], 1);
+    pump();
+    assert_log(&g, "END 2 CANCELLED the client takes more than its share of the host daemon\n");
+    ck_assert_ptr_nonnull(strstr(a.log, "END 1 LIMIT the host daemon keeps too much"));
+    assert_nothing_left();
+    ck_assert_uint_eq(account.held, 0);
 }
 END_TEST
 
@@ -479,6 +566,10 @@ static Suite *suite(void)
     tcase_add_test(tcase, calls_that_the_guest_refused_are);
     tcase_add_test(tcase, calls_end_with_the_guests_session);
     tcase_add_test(tcase, data_for_a_guest_that_has_finished_is_dropped);
+    tcase_add_test(tcase, requests_that_were_not_sent_are_bounded);
+    tcase_add_test(tcase, what_is_kept_for_a_client_is_in_its_account);
+    tcase_add_test(tcase, a_client_that_overdraws_its_account_loses_the_call);
+    tcase_add_test(tcase, so_does_one_whose_guest_sends_more_than_it_reads);
     suite_add_tcase(s, tcase);
     return s;
 }

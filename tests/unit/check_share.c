@@ -23,7 +23,7 @@ static const struct gl_share_owner owners[8] = {
 static enum gl_share_verdict take(unsigned who)
 {
     enum gl_share_verdict verdict =
-        gl_share_take(&shares, &owners[who], now, &taken[who][count[who]]);
+        gl_share_take(&shares, &owners[who], 0, now, &taken[who][count[who]]);
     count[who] += verdict == GL_SHARE_OK;
     ck_assert_uint_le(count[who], MAX);
     return verdict;
@@ -47,7 +47,7 @@ static void give_all(unsigned who, bool lingers)
 
 static void setup(void)
 {
-    gl_shares_init(&shares, MAX);
+    gl_shares_init(&shares, MAX, 8000);
     memset(count, 0, sizeof(count));
 }
 
@@ -132,11 +132,46 @@ END_TEST
 START_TEST(a_guest_that_takes_one_call_takes_one)
 {
     gl_shares_done(&shares);
-    gl_shares_init(&shares, 1);
+    gl_shares_init(&shares, 1, 8000);
     ck_assert_uint_eq(take_all(2, GL_SHARE_CLIENT), 1);
     ck_assert_int_eq(take(4), GL_SHARE_GUEST);
     give_all(2, false);
     ck_assert_int_eq(take(4), GL_SHARE_OK);
+}
+END_TEST
+
+/* Requests that wait, of 100 bytes each, until one more is too many. */
+static unsigned wait_all(unsigned who)
+{
+    unsigned n = 0;
+    while (gl_share_take(&shares, &owners[who], 100, now, &taken[who][count[who]]) == GL_SHARE_OK) {
+        count[who]++;
+        n++;
+    }
+    struct gl_share *none;
+    ck_assert_int_eq(gl_share_take(&shares, &owners[who], 100, now, &none), GL_SHARE_BYTES);
+    return n;
+}
+
+static void send_all(unsigned who)
+{
+    for (unsigned i = 0; i < count[who]; i++)
+        gl_share_sent(taken[who][i], 100);
+}
+
+START_TEST(bytes_of_waiting_requests_are_shared_too)
+{
+    ck_assert_uint_eq(wait_all(2), 40);
+    ck_assert_uint_eq(wait_all(3), 0);  /* the same user's */
+    ck_assert_uint_eq(wait_all(4), 30); /* an eighth is kept */
+    ck_assert_uint_eq(wait_all(5), 0);
+    ck_assert_uint_eq(wait_all(0), 10); /* for root */
+    /* What has been sent waits no more, though the calls go on. */
+    send_all(2);
+    ck_assert_uint_eq(wait_all(5), 40);
+    send_all(0);
+    send_all(4);
+    send_all(5);
 }
 END_TEST
 
@@ -152,6 +187,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_user_has_a_half_by_however_many_clients);
     tcase_add_test(tcase, users_leave_an_eighth_to_root);
     tcase_add_test(tcase, a_guest_that_takes_one_call_takes_one);
+    tcase_add_test(tcase, bytes_of_waiting_requests_are_shared_too);
     suite_add_tcase(s, tcase);
     return s;
 }
