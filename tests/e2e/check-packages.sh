@@ -26,7 +26,7 @@ done
 [ "$(id -u)" -eq 0 ] || fail "only root can do this"
 # Mounts and processes go with this one.
 if [ -z "${GL_UNSHARED-}" ]; then
-    GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
+    GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-packages.XXXXXX")
