@@ -36,11 +36,15 @@ const struct gl_command gl_command_shell = {
     .name = "shell",
     .synopsis = "[-u USER] GUEST",
     .summary = "A login shell in a guest.",
-    .help = "  -u, --user USER  as this user of the guest (default: as the agent runs)\n"
-            "\n"
-            "~. at the start of a line ends the connection, ~~ is one ~.\n"
-            "If standard input is no terminal, the shell reads its commands from it.\n"
-            "The exit status is the shell's; 125 if guestlink failed.\n",
+    .help =
+        "  -u, --user USER  as this user of the guest (default: as the agent runs)\n"
+        "\n"
+        "~. at the start of a line ends the connection, ~~ is one ~.\n"
+        "If standard input is no terminal, the shell reads its commands from it.\n"
+        "TERM and HUP end the session, and so does the end of the terminal that it runs in: what\n"
+        "runs in the guest's terminal is hung up.\n"
+        "The exit status is the shell's; 125 if guestlink failed; 129 and 143 after HUP and "
+        "TERM.\n",
     .failure = 125,
     .usage = 125,
     .run = run,

@@ -26,6 +26,7 @@
     "input "                                                                                       \
     "(-i), or as a file (guestlink cp)"
 #define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
+#define STATUS_HANGUP  129 /* 128 + SIGHUP */
 #define STATUS_TIMEOUT 124
 #define STATUS_CANNOT  126
 #define STATUS_NO_SUCH 127
@@ -143,6 +144,10 @@ static void on_stdout_failed(void *ctx, int error)
         give_up(run, STATUS_PIPE);
         return;
     }
+    if (error == UV_EIO && run->raw && gl_terminal_is_gone(0)) {
+        give_up(run, STATUS_HANGUP);
+        return;
+    }
     gl_terminal_restore();
     give_up(run, gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
                               "cannot write standard output: %s", uv_strerror(error)));
@@ -241,11 +246,33 @@ static void on_input(void *ctx, struct gl_slice data)
     pace_input(run);
 }
 
-/* An input that cannot be read has ended, as far as the program is concerned. */
+/* Whatever else was meant to come, the program must not take this for all of it. */
+static void fail_input(struct remote_run *run, int error)
+{
+    gl_terminal_restore();
+    give_up(run, gl_cli_error(run->cli, run->guest, gl_status_from_errno(error),
+                              "cannot read standard input: %s", uv_strerror(error)));
+}
+
+/*
+ * A terminal in raw mode has no end, ^D is a key as any: it was hung up, and with it goes the one
+ * in the guest.
+ */
 static void on_input_end(void *ctx, int error)
 {
     struct remote_run *run = ctx;
-    (void)error;
+    if (run->over)
+        return;
+    if (run->raw) {
+        give_up(run, STATUS_HANGUP);
+        return;
+    }
+    if (!error && gl_terminal_is_gone(0))
+        error = UV_EIO; /* reading says 0 */
+    if (error) {
+        fail_input(run, error);
+        return;
+    }
     if (run->stream && !run->eof_sent)
         gl_stream_send_eof(run->stream);
     run->eof_sent = true;
@@ -264,11 +291,11 @@ static void start_input(struct remote_run *run)
 {
     if (!run->remote->input)
         return;
-    if (gl_input_new(run->cli->loop, 0, &input_events, run, &run->input) != 0) {
-        on_input_end(run, 0);
-        return;
-    }
-    pace_input(run);
+    int error = gl_input_new(run->cli->loop, 0, &input_events, run, &run->input);
+    if (error)
+        on_input_end(run, error);
+    else
+        pace_input(run);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -338,6 +365,16 @@ static void send_size(struct remote_run *run)
         send_input(run, &input);
 }
 
+/*
+ * A session at a terminal ends with its terminal or on demand, whatever the program there does
+ * about such a signal: interactive shells ignore TERM, and of HUP they see nothing while a command
+ * runs. Nothing can be passed on after the end of input, either.
+ */
+static bool can_pass_on(const struct remote_run *run, int number)
+{
+    return !run->eof_sent && !(run->remote->terminal && number != SIGINT);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct remote_run *run = handle->data;
@@ -356,7 +393,7 @@ static void on_signal(uv_signal_t *handle, int number)
         leave(run, 128 + number, GL_STATUS_CANCELLED, "stopped while the guest is detached");
         return;
     }
-    if (again && (number == SIGINT || number == SIGTERM)) {
+    if ((again && (number == SIGINT || number == SIGTERM)) || (ends && !can_pass_on(run, number))) {
         give_up(run, 128 + number);
         return;
     }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 
 bool gl_terminal_is(int fd);
+/* It was a terminal, which was hung up meanwhile. */
+bool gl_terminal_is_gone(int fd);
 /* Size of the terminal that output goes to (or input comes from). false: there is none, or it has
  * no size. */
 bool gl_terminal_size(unsigned *ret_columns, unsigned *ret_rows);

@@ -309,6 +309,39 @@ def test_input_that_stays_open_does_not_hold_the_end(shared):
     os.close(write_end)
 
 
+def test_input_that_cannot_be_read_is_no_end(shared):
+    """What is cut short must not pass for all: the program is ended, and the exit status says it."""
+    folder = os.open("/etc", os.O_RDONLY)
+    result = shared.gl("exec", "-i", G, "--", "sh", "-c", "cat; echo all of it", stdin=folder)
+    os.close(folder)
+    assert (result.returncode, result.stdout) == (125, b"")
+    assert "cannot read standard input: illegal operation on a directory" in result.err
+
+
+def test_input_that_breaks_off_ends_the_program(shared):
+    """As of a disk that fails, or here a terminal that goes."""
+    master, slave = os.openpty()
+    client = shared.popen("exec", "-i", G, "--", "sh", "-c", "echo $$; cat; sleep 1000", stdin=slave)
+    os.close(slave)
+    pid = int(client.stdout.readline())
+    os.write(master, b"a line\n")
+    assert client.stdout.readline() == b"a line\n"
+    os.close(master)
+    assert client.wait(PATIENCE) == 125
+    assert b"cannot read standard input" in client.stderr.read()
+    gone(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_is_enough_after_the_end_of_input(shared, number):
+    client = shared.popen("exec", "-i", G, "--", "sh", "-c", "cat; echo $$; exec sleep 1000",
+                          stdin=subprocess.DEVNULL)
+    pid = int(client.stdout.readline())
+    client.send_signal(number)
+    assert client.wait(PATIENCE) == 128 + number
+    gone(pid)
+
+
 def test_input_of_a_program_that_is_not_found_is_left_alone(shared):
     read_end, write_end = os.pipe()
     os.write(write_end, b"for somebody else")

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from world import GUEST, PATIENCE, program, until
+from world import GUEST, PATIENCE, descendants, processes, program, until
 
 G = GUEST
 
@@ -21,7 +21,8 @@ G = GUEST
 class Terminal:
     """guestlink in a terminal of its own, as a person has it."""
 
-    def __init__(self, world, *args, columns=80, rows=24, env=None, control=True):
+    def __init__(self, world, *args, columns=80, rows=24, env=None, control=True,
+                 command=None):
         self.master, self.slave = pty.openpty()
         self.resize(columns, rows, signal_it=False)
         self.before = termios.tcgetattr(self.slave)
@@ -33,7 +34,7 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            [program("guestlink"), *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+            [*(command or [program("guestlink")]), *args], stdin=self.slave, stdout=self.slave, stderr=self.slave,
             env=env, cwd=world.tmp, preexec_fn=take_terminal if control else None)
         world.clients.append(self.process)
 
@@ -220,6 +221,65 @@ def test_what_runs_in_a_terminal_that_goes_is_hung_up(terminal, shared):
     t.process.kill()
     t.wait()
     until(lambda: not os.path.exists(f"/proc/{pid}"), "the job in the background is gone")
+
+
+def is_gone(pid):
+    table = processes()
+    return pid not in table or table[pid][1] == "Z"
+
+
+def hang_up(t):
+    """What a window does that is closed. Only its master's end counts: ours is closed first."""
+    os.close(t.slave)
+    os.close(t.master)
+    t.master, t.slave = os.open(os.devnull, os.O_RDWR), os.open(os.devnull, os.O_RDWR)
+
+
+@pytest.mark.parametrize("under", ["session leader", "bash -i", "no SIGHUP", "much output"])
+def test_a_terminal_that_is_closed_ends_the_session(terminal, under):
+    """By SIGHUP, or by what reading and writing says where nobody sends one."""
+    how = {"bash -i": {"command": ["bash", "--norc", "--noprofile", "-i"]},
+           "no SIGHUP": {"control": False}}.get(under, {})
+    t = terminal(*([] if "command" in how else ["shell", G]), **how)
+    if "command" in how:
+        t.type(f"{program('guestlink')} shell {G}\r")
+    until(t.is_raw, "raw mode")
+    # bash -i is raw, too, at its own prompt
+    t.type("PS1='ready''> '; stty -echo; tty | tr p P; sleep 1000 & echo pids $$ $!\r")
+    t.expect(r"/dev/Pts")
+    pids = [int(pid) for pid in t.expect(r"pids (\d+) (\d+)\r\n").groups()]
+    client = t.process.pid
+    if "command" in how:
+        client = next(iter(descendants(t.process.pid)))
+    if under == "much output":
+        t.type("yes\r")
+        t.expect("y\r\ny\r\n")
+    hang_up(t)
+    until(lambda: t.process.poll() is not None, "the client's end", 20)
+    if "command" not in how:
+        assert t.process.returncode == 129
+    until(lambda: is_gone(client) and all(is_gone(pid) for pid in pids), "all has ended", 20)
+
+
+def test_a_terminal_that_is_closed_ends_exec_t(terminal):
+    t = terminal("exec", "-t", G, "--", "sh", "-c", "echo pid $$; exec sleep 1000")
+    pid = int(t.expect(r"pid (\d+)\r\n").group(1))
+    hang_up(t)
+    assert t.process.wait(20) == 129
+    until(lambda: is_gone(pid), "the program has ended", 20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("doing", ["", "sleep 1000", "trap '' HUP TERM; sleep 1000"])
+def test_one_signal_ends_the_session(terminal, number, doing):
+    """A shell ignores TERM, and of HUP only the command in front would hear."""
+    t = shell(terminal)
+    t.type(f"echo pid $$; {doing}\r")
+    pid = int(t.expect(r"pid (\d+)\r\n").group(1))
+    t.process.send_signal(number)
+    assert t.wait() == 128 + number
+    assert t.is_as_before()
+    until(lambda: is_gone(pid), "the guest's shell has ended", 20)
 
 
 def test_a_script_from_a_pipe(shared):

@@ -41,6 +41,12 @@ bool gl_terminal_is(int fd)
     return isatty(fd) == 1;
 }
 
+bool gl_terminal_is_gone(int fd)
+{
+    struct termios mode;
+    return tcgetattr(fd, &mode) != 0 && errno == EIO;
+}
+
 bool gl_terminal_size(unsigned *ret_columns, unsigned *ret_rows)
 {
     static const int fds[] = {STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO};
