@@ -43,12 +43,15 @@ hostd=
 agent=
 finish() {
     status=$?
-    trap - EXIT INT TERM
+    # The terminal may be gone: whatever cannot be written, the rest is to be done.
+    set +e
+    trap - EXIT
+    trap '' HUP INT TERM
     for pid in $agent $hostd; do
         kill "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
-    if [ "$status" -ne 0 ]; then
+    if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
         echo "quickstart: that went wrong; the logs say:" >&2
         tail -n 20 "$work"/*.log >&2 || true
     fi
@@ -56,6 +59,7 @@ finish() {
     exit "$status"
 }
 trap finish EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -13,6 +13,7 @@
 #include "link.h"
 #include "places.h"
 #include "platform.h"
+#include "reload.h"
 #include "session.h"
 #include "startup.h"
 
@@ -52,9 +53,10 @@ static void on_chores(uv_timer_t *timer)
 
 static void close_handles(struct gl_daemon *daemon)
 {
-    uv_handle_t *const handles[] = {
-        (uv_handle_t *)&daemon->chores, (uv_handle_t *)&daemon->stop_timer,
-        (uv_handle_t *)&daemon->sigterm, (uv_handle_t *)&daemon->sigint};
+    uv_handle_t *const handles[] = {(uv_handle_t *)&daemon->chores,
+                                    (uv_handle_t *)&daemon->stop_timer,
+                                    (uv_handle_t *)&daemon->sigterm, (uv_handle_t *)&daemon->sigint,
+                                    (uv_handle_t *)&daemon->sighup};
     if (uv_is_closing(handles[0]))
         return;
     for (size_t i = 0; i < GL_ARRAY_SIZE(handles); i++)
@@ -89,6 +91,10 @@ static void stop(struct gl_daemon *daemon)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct gl_daemon *daemon = handle->data;
+    if (number == SIGHUP) {
+        gl_reload(daemon);
+        return;
+    }
     if (daemon->stopping) {
         uv_stop(daemon->loop); /* somebody is in a hurry */
         return;
@@ -161,12 +167,15 @@ static void open_handles(struct gl_daemon *daemon)
     uv_timer_init(daemon->loop, &daemon->stop_timer);
     uv_signal_init(daemon->loop, &daemon->sigterm);
     uv_signal_init(daemon->loop, &daemon->sigint);
+    uv_signal_init(daemon->loop, &daemon->sighup);
     daemon->chores.data = daemon;
     daemon->sigterm.data = daemon;
     daemon->sigint.data = daemon;
+    daemon->sighup.data = daemon;
     uv_timer_start(&daemon->chores, on_chores, CHORES_MS, CHORES_MS);
     uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
     uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+    uv_signal_start(&daemon->sighup, on_signal, SIGHUP);
     gl_watchdog_start(&daemon->watchdog, daemon->loop);
 }
 
@@ -181,7 +190,7 @@ static int open_sockets(struct gl_daemon *daemon, struct gl_why *why)
     return 0;
 }
 
-static void daemon_init(struct gl_daemon *daemon, const struct gl_settings *settings)
+static void daemon_init(struct gl_daemon *daemon, struct gl_settings *settings)
 {
     memset(daemon, 0, sizeof *daemon);
     daemon->settings = settings;
@@ -214,7 +223,7 @@ static void daemon_done(struct gl_daemon *daemon)
     uv_loop_close(daemon->loop);
 }
 
-int gl_daemon_run(const struct gl_settings *settings)
+int gl_daemon_run(struct gl_settings *settings)
 {
     struct gl_daemon daemon;
     struct gl_why why;

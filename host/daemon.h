@@ -51,7 +51,7 @@ struct gl_places;
 
 struct gl_daemon {
     uv_loop_t *loop;
-    const struct gl_settings *settings;
+    struct gl_settings *settings; /* the caller's; changed by reload.c alone */
     struct gl_site *site;
     struct gl_trust *trust;
     uint8_t instance[GL_ID_SIZE];
@@ -65,7 +65,7 @@ struct gl_daemon {
     struct gl_quota client_log_quota; /* of lines about clients that are not let in */
     uv_timer_t chores;                /* every few seconds: see daemon.c */
     uv_timer_t stop_timer;
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     struct gl_watchdog watchdog;
     bool stopping;
 };
@@ -74,7 +74,7 @@ struct gl_daemon {
  * Runs the daemon until it is told to stop. 0, or 1 after one line on stderr or in the log.
  * `settings` is the caller's.
  */
-int gl_daemon_run(const struct gl_settings *settings);
+int gl_daemon_run(struct gl_settings *settings);
 
 /* A session or client is gone from its list: when stopping, the last one lets the loop end. */
 void gl_daemon_left(struct gl_daemon *daemon);

@@ -93,6 +93,11 @@ void gl_rules_free(struct gl_rules *rules)
     gl_free(rules);
 }
 
+size_t gl_rules_count(const struct gl_rules *rules)
+{
+    return rules->n;
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static bool fits_user(const struct rule *rule, const struct gl_user *user)

@@ -29,6 +29,7 @@ extern cfg_opt_t gl_rules_options[];
 /* From the `allow` sections of a configuration that was read. `own_uid`: the daemon's. */
 struct gl_rules *gl_rules_new(cfg_t *cfg, uint32_t own_uid);
 void gl_rules_free(struct gl_rules *rules); /* NULL is fine */
+size_t gl_rules_count(const struct gl_rules *rules);
 
 struct gl_rules_guest {
     const char *name, *id;

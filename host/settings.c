@@ -208,14 +208,14 @@ static void take_text(char **field, cfg_t *cfg, const char *option)
         *field = gl_strdup(cfg_getstr(cfg, option));
 }
 
-static int take_listeners(struct gl_settings *settings, cfg_t *cfg)
+static int take_listeners(struct gl_settings *settings, cfg_t *cfg, char **ret_error)
 {
     struct gl_why why;
     if (settings->n_listen)
         return 0; /* the command line's replace them */
     for (unsigned i = 0; i < cfg_size(cfg, "listen"); i++) {
         if (add_listen(settings, cfg_getnstr(cfg, "listen", i), &why) < 0) {
-            fprintf(stderr, PROGRAM ": %s: %s\n", settings->config, why.text);
+            *ret_error = gl_asprintf("%s: %s", settings->config, why.text);
             return 1;
         }
     }
@@ -224,7 +224,8 @@ static int take_listeners(struct gl_settings *settings, cfg_t *cfg)
     return 0;
 }
 
-static int take_file(struct gl_settings *settings, cfg_t *cfg, const char *log_level)
+static int take_file(struct gl_settings *settings, cfg_t *cfg, const char *log_level,
+                     char **ret_error)
 {
     char *mode = NULL, *level = gl_strdup(log_level);
     take_text(&settings->control, cfg, "control");
@@ -250,10 +251,12 @@ static int take_file(struct gl_settings *settings, cfg_t *cfg, const char *log_l
         settings->control = gl_strdup(GL_RUNDIR "/control.sock");
     if (!settings->state)
         settings->state = gl_strdup(GL_STATEDIR "/hostd");
-    return take_listeners(settings, cfg);
+    return take_listeners(settings, cfg, ret_error);
 }
 
-static int read_file(struct gl_settings *settings, const char *path, const char *log_level)
+/* path NULL: the default file, which may be missing. */
+static int read_file(struct gl_settings *settings, const char *path, const char *log_level,
+                     char **ret_error)
 {
     cfg_t *cfg;
     char *error = NULL;
@@ -263,13 +266,12 @@ static int read_file(struct gl_settings *settings, const char *path, const char 
         gl_free(error);
         cfg = gl_config_defaults(options);
     } else if (err < 0) {
-        fprintf(stderr, PROGRAM ": %s\n", error);
-        gl_free(error);
+        *ret_error = error;
         return 1;
     } else {
         settings->config = gl_strdup(path ? path : DEFAULT_CONFIG);
     }
-    int status = take_file(settings, cfg, log_level);
+    int status = take_file(settings, cfg, log_level, ret_error);
     cfg_free(cfg);
     return status;
 }
@@ -283,7 +285,8 @@ static void help(FILE *out)
         "                       [--config FILE] [--log-level LEVEL]\n"
         "\n"
         "Accepts the agents of guests, keeps their sessions and serves the control socket that\n"
-        "the command guestlink uses. Stays in the foreground; SIGTERM ends it.\n"
+        "the command guestlink uses. Stays in the foreground; SIGTERM ends it, SIGHUP has the\n"
+        "file read again (rules, trust, log level).\n"
         "\n"
         "  --listen ADDR    where agents connect: vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH,\n"
         "                   pipe:NAME; once for each; default " DEFAULT_LISTEN ".\n"
@@ -333,6 +336,7 @@ static int read_options(struct gl_settings *settings, int argc, char **argv,
     enum gl_log_level level;
     int option;
     opterr = 0;
+    optind = 0; /* from the beginning, also the second time */
     while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
         if (optarg && !*optarg)
             return usage("option '%s' needs a value", argv[optind - 2]);
@@ -374,14 +378,40 @@ int gl_settings_read(int argc, char **argv, struct gl_settings **ret_settings)
 {
     struct gl_settings *settings = GL_NEW0(struct gl_settings);
     const char *config = NULL, *level = NULL;
+    char *error = NULL;
+    settings->argc = argc;
+    settings->argv = argv;
     int status = read_options(settings, argc, argv, &config, &level);
     if (status == 0)
-        status = read_file(settings, config, level);
+        status = read_file(settings, config, level, &error);
+    if (error)
+        fprintf(stderr, PROGRAM ": %s\n", error);
+    gl_free(error);
     if (status == 0)
         *ret_settings = settings;
     else
         gl_settings_free(settings);
     return status;
+}
+
+/* The default file may be missing, but not if it was there before: all rules would be gone. */
+int gl_settings_reread(const struct gl_settings *old, struct gl_settings **ret_settings,
+                       char **ret_error)
+{
+    struct gl_settings *settings = GL_NEW0(struct gl_settings);
+    const char *config = NULL, *level = NULL;
+    settings->argc = old->argc;
+    settings->argv = old->argv;
+    *ret_error = NULL;
+    int status = read_options(settings, old->argc, old->argv, &config, &level);
+    if (status == 0)
+        status = read_file(settings, config ? config : old->config, level, ret_error);
+    if (status == 0) {
+        *ret_settings = settings;
+        return 0;
+    }
+    gl_settings_free(settings);
+    return UV_EINVAL;
 }
 
 void gl_settings_free(struct gl_settings *settings)

@@ -36,6 +36,8 @@ struct gl_settings {
     bool allow_loopback;   /* guests on the host itself, by vsock */
     bool privileged_ports; /* vsock: a source port under 1024 is required */
     struct gl_rules *rules;
+    int argc; /* the command line, which stays the caller's */
+    char **argv;
 };
 
 /*
@@ -46,6 +48,12 @@ struct gl_settings {
  */
 #define GL_SETTINGS_DONE (-1)
 int gl_settings_read(int argc, char **argv, struct gl_settings **ret_settings);
+/*
+ * The same once more, with the same command line. Negative with *ret_error, one line for gl_free():
+ * a file that is wrong, or is missing although there was one.
+ */
+int gl_settings_reread(const struct gl_settings *old, struct gl_settings **ret_settings,
+                       char **ret_error);
 void gl_settings_free(struct gl_settings *settings); /* NULL is fine */
 
 /* "ADDR[,name=NAME][,mode=0660][,group=GROUP]". UV_EINVAL, with what is wrong. */

@@ -2,11 +2,12 @@
 """quickstart.sh from a clean copy, twice: what somebody new to the project does first."""
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
-from world import FULL, SOURCE, adopt_orphans, descendants, until
+from world import BUILD, FULL, SOURCE, adopt_orphans, descendants, until
 
 
 @pytest.fixture
@@ -43,3 +44,40 @@ def test_it_works_from_a_clean_copy_and_again(clean_copy, tmp_path):
     done = subprocess.run(["./quickstart.sh", "--nonsense"], cwd=clean_copy, env=env,
                           capture_output=True, timeout=60, check=False)
     assert done.returncode == 2 and b"usage" in done.stderr
+
+
+@pytest.fixture
+def built_copy(tmp_path):
+    """quickstart.sh beside stubs for what installs and builds, and the programs of this build."""
+    copy = tmp_path / "copy"
+    for folder in ("packaging", "common", "build-quickstart"):
+        (copy / folder).mkdir(parents=True)
+    shutil.copy2(os.path.join(SOURCE, "quickstart.sh"), copy)
+    for stub in ("packaging/install-deps.sh", "configure"):
+        (copy / stub).write_text("#!/bin/sh\n")
+        (copy / stub).chmod(0o755)
+    (copy / "common/file").write_text("content\n")
+    (copy / "build-quickstart/Makefile").write_text("all:\n")
+    for name in ("guestlink", "guestlink-hostd", "guestlink-agent"):
+        os.symlink(os.path.join(os.path.abspath(BUILD), name), copy / "build-quickstart" / name)
+    return copy
+
+
+def test_stay_leaves_nothing_behind_when_its_terminal_is_closed(built_copy, tmp_path):
+    """A closed terminal sends SIGHUP to all three, and takes no more output."""
+    adopt_orphans()
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "GL_"))}
+    with subprocess.Popen(["./quickstart.sh", "--stay"], cwd=built_copy, start_new_session=True,
+                          env={**env, "TMPDIR": str(temporary)}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as stay:
+        for line in stay.stdout:
+            if line.startswith(b"Ctrl-C here"):
+                break
+        assert os.listdir(temporary) != [], line
+        stay.stdout.close()
+        os.killpg(stay.pid, signal.SIGHUP)
+        assert stay.wait(timeout=30) == 128 + signal.SIGHUP
+    until(lambda: not descendants(os.getpid()), "all that it started has ended", timeout=10)
+    assert os.listdir(temporary) == []

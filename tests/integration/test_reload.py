@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""SIGHUP: the host daemon reads its configuration again, and goes on."""
+import os
+import pwd
+import signal
+
+import pytest
+
+from world import until
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+OTHER = pwd.getpwnam("nobody")
+CONTROL = 'control-mode = "0666"\n'
+
+
+def reload(world, text, says):
+    """Returns the one new line of the log that has these words."""
+    before = len(world.hostd.log_lines(says))
+    if text is not None:
+        world.write(world.hostd_conf, text)
+    world.hostd.signal(signal.SIGHUP)
+    return world.hostd.wait_log(says, before + 1)[-1]
+
+
+def pings(world):
+    """Whether the other user may."""
+    result = world.gl("ping", "-c", "1", "g1", user=OTHER.pw_uid, group=OTHER.pw_gid,
+                      extra_groups=[], cwd="/")
+    assert result.returncode == 0 or "no guest named" in result.err or "rules" in result.err, result
+    return result.returncode == 0
+
+
+@needs_root
+def test_rules_are_read_again(make_world):
+    world = make_world(hostd_conf=CONTROL)
+    world.start()
+    assert pings(world)
+    reload(world, CONTROL + "allow { user = daemon }\n", "hostd.conf: read again, 1 rule")
+    assert not pings(world)
+    reload(world, CONTROL + "allow { user = daemon }\nallow { user = nobody guest = g1 }\n",
+           "hostd.conf: read again, 2 rule")
+    assert pings(world)
+    assert world.guest()["state"] == "connected"
+
+
+@needs_root
+def test_a_wrong_or_missing_file_changes_nothing(make_world):
+    world = make_world(hostd_conf=CONTROL + "allow { user = daemon }\n")
+    world.start()
+    line = reload(world, CONTROL + "\nalow { user = nobody }\n", "NOT read again")
+    assert f"{world.hostd_conf}:3" in line and " error " in line
+    assert not pings(world)
+    os.unlink(world.hostd_conf)
+    assert world.hostd_conf in reload(world, None, "NOT read again")
+    assert not pings(world)
+    assert world.guest()["state"] == "connected"
+
+
+def test_what_else_counts_at_once_and_what_needs_a_restart(make_world):
+    world = make_world()
+    world.start()
+    line = reload(world, 'trust = approve\nlog-level = debug\nstate = "/nowhere"\n', "read again")
+    assert "restart" not in line  # the command line has the state
+    world.add_agent("late", wait=False)
+    until(lambda: (g := world.guest("late")) and g["trust"] == "pending", "late is pending")
+    line = reload(world, 'host-name = "other"\ncontrol-mode = "0600"\n', "read again")
+    assert line.endswith("only counts after a restart: control-mode, host-name")
+    reload(world, "log-level = error\n", "read again")
+    world.gl("rename", "g1", "g2", check=True)
+    world.gl("rename", "g2", "g1", check=True)
+    assert not world.hostd.log_lines("is called 'g2' now")
+    assert world.guest()["state"] == "connected"
