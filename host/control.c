@@ -18,6 +18,7 @@
 #define GROUP               "guestlink"
 #define CLIENTS_USER_MAX    (GL_CLIENTS_MAX / 8) /* of one user but those two: */
 #define CLIENTS_RESERVE     (GL_CLIENTS_MAX / 8) /* for root and the daemon's own user alone */
+#define ANSWERS_MAX         (1024u * 1024) /* bytes that a client has not read; above it, no more calls */
 #define CLIENT_PARTIALS_MAX (1024u * 1024)
 #define WORD_MAX            64u /* bytes of a service's or method's name */
 /* The kernel tells when a local client goes. One that was stopped (Ctrl-Z) must not be given up. */
@@ -200,6 +201,12 @@ static void open_call(struct gl_control_client *client, struct gl_stream *stream
             refuse(stream, status, why.text);
         return;
     }
+    if (gl_account_is_full(&client->answers, 0)) {
+        refuse(stream, GL_STATUS_LIMIT,
+               "too much that the host daemon has answered, or keeps for this user, is not read");
+        return;
+    }
+    gl_stream_set_account(stream, &client->answers);
     fill_caller(client, &caller);
     open->caller = &caller;
     gl_call_dispatch_open(&client->dispatch, stream, open);
@@ -378,6 +385,7 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
     client->holder = gl_holder_get(&daemon->holders, client->uid);
     client->account =
         (struct gl_account){.up = &client->holder->account, .held_max = GL_HOLDER_CLIENT_MAX};
+    client->answers = (struct gl_account){.up = &client->account, .held_max = ANSWERS_MAX};
     client->lookup.data = client;
     client->looking_up = true;
     gl_list_append(&daemon->clients, &client->node);

@@ -24,6 +24,7 @@ struct gl_control_client {
     struct gl_dispatch dispatch;
     struct gl_holder *holder;
     struct gl_account account; /* of all its streams; below the holder's */
+    struct gl_account answers; /* of its calls of the daemon itself; below that */
     uint32_t uid, gid;
     uint64_t number; /* never given again */
     /* private to control.c */

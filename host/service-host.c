@@ -7,6 +7,7 @@
 #include "escape.h"
 #include "guest.h"
 #include "handshake.h"
+#include "listing.h"
 #include "platform.h"
 #include "service-host.h"
 #include "wait.h"
@@ -46,25 +47,14 @@ struct gl_trust_entry *gl_host_resolve(struct gl_call *call, const char *ref,
     return entry;
 }
 
-void gl_host_list(struct gl_call *call)
+void gl_host_list(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
-    GL_LIST_FOREACH (node, &client->daemon->trust->entries) {
-        const struct gl_trust_entry *entry = ENTRY_OF(node);
-        const struct gl_rules_guest guest = {entry->name, entry->id};
-        if (gl_rules_see(client->daemon->settings->rules, client->user, &guest))
-            gl_host_reply_guest(call, entry);
-    }
-    gl_call_finish(call, GL_STATUS_OK, NULL);
+    (void)request;
+    gl_listing_start(client->daemon, client->user, call);
 }
 
 /* ------------------------------------------------------------------ guests */
-
-static void list(struct gl_call *call, const ProtobufCMessage *request)
-{
-    (void)request;
-    gl_host_list(call);
-}
 
 static void get(struct gl_call *call, const ProtobufCMessage *request)
 {
@@ -218,7 +208,10 @@ static const struct gl_method methods[] = {
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,
      .start = get},
-    {.name = "list", .request = &gl__empty__descriptor, .request_max = REQUEST_MAX, .start = list},
+    {.name = "list",
+     .request = &gl__empty__descriptor,
+     .request_max = REQUEST_MAX,
+     .start = gl_host_list},
     {.name = "rename",
      .request = &gl__guest_rename__descriptor,
      .request_max = REQUEST_MAX,

@@ -11,12 +11,6 @@
 #define REQUEST_MAX 4096u
 #define BUNDLE_MAX  (64u * 1024) /* of a request; the site says itself what is too long */
 
-static void list(struct gl_call *call, const ProtobufCMessage *request)
-{
-    (void)request;
-    gl_host_list(call);
-}
-
 /* ------------------------------------------------------------------ keys */
 
 /* By an offered key's id or fingerprint gl_guest_resolve() would find nothing. */
@@ -153,7 +147,10 @@ static const struct gl_method methods[] = {
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,
      .start = accept_key},
-    {.name = "list", .request = &gl__empty__descriptor, .request_max = REQUEST_MAX, .start = list},
+    {.name = "list",
+     .request = &gl__empty__descriptor,
+     .request_max = REQUEST_MAX,
+     .start = gl_host_list},
     {.name = "revoke",
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,

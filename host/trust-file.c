@@ -211,7 +211,7 @@ static int entry_from_json(struct gl_trust *trust, const json_t *object, size_t 
         gl_free(entry);
         return gl_why(why, UV_EINVAL, "%s: guest %zu: wrong '%s'", trust->path, index + 1, bad);
     }
-    gl_list_append(&trust->entries, &entry->node);
+    gl_trust_append(trust, entry);
     trust->count++;
     return 0;
 }

@@ -28,9 +28,15 @@ struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE])
     return entry;
 }
 
+void gl_trust_append(struct gl_trust *trust, struct gl_trust_entry *entry)
+{
+    entry->number = ++trust->numbers;
+    gl_list_append(&trust->entries, &entry->node);
+}
+
 static void add(struct gl_trust *trust, struct gl_trust_entry *entry)
 {
-    gl_list_append(&trust->entries, &entry->node);
+    gl_trust_append(trust, entry);
     trust->count++;
 }
 
@@ -540,7 +546,7 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
     entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
     enum gl_status status = keep(trust, entry, &before, why);
     if (other)
-        gl_list_append(&trust->entries, &other->node);
+        gl_trust_append(trust, other);
     if (status != GL_STATUS_OK)
         return status;
     if (other)
@@ -589,7 +595,7 @@ enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *en
 {
     gl_list_remove(&entry->node);
     int err = gl_trust_save(trust, why);
-    gl_list_append(&trust->entries, &entry->node);
+    gl_trust_append(trust, entry);
     if (err < 0)
         return GL_STATUS_INTERNAL;
     drop(trust, entry);

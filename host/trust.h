@@ -27,10 +27,11 @@
 #include "status.h"
 #include "why.h"
 
-#define GL_TRUST_GUESTS_MAX    4096u
-#define GL_TRUST_PENDING_MAX   256u
-#define GL_TRUST_FIRST_USE_MAX 256u /* keys of one place that were let in without anybody's word   \
-                                     */
+#define GL_TRUST_GUESTS_MAX  4096u
+#define GL_TRUST_PENDING_MAX 256u
+#define GL_TRUST_FIRST_USE_MAX                                                                     \
+    256u /* keys of one place that were let in without anybody's word                              \
+          */
 #define GL_TRUST_QUOTA_PERIOD                                                                      \
     3600u                       /* seconds; new keys of one place in it: gl_trust_claim.quota      \
                                  */
@@ -45,6 +46,7 @@ enum gl_trust_policy {
 /* Owned by the store. Others read it, and may set `owner` only. */
 struct gl_trust_entry {
     struct gl_list node;
+    uint64_t number; /* ascends in the list, so that who goes through it can rest */
     uint8_t key[GL_KEY_SIZE];
     char fingerprint[GL_FINGERPRINT_SIZE];
     char id[GL_TRUST_ID_SIZE];
@@ -71,8 +73,9 @@ struct gl_trust {
     enum gl_trust_policy policy;
     struct gl_list entries; /* of gl_trust_entry.node */
     unsigned count;
-    char **reserved; /* names of the configuration, NULL at the end */
-    bool dirty;      /* something of little weight is to be written: gl_trust_flush() */
+    uint64_t numbers; /* given */
+    char **reserved;  /* names of the configuration, NULL at the end */
+    bool dirty;       /* something of little weight is to be written: gl_trust_flush() */
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
     void *ctx;
@@ -152,6 +155,7 @@ enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *en
 
 /* For trust-file.c. */
 struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE]);
+void gl_trust_append(struct gl_trust *trust, struct gl_trust_entry *entry); /* to the list only */
 int gl_trust_save(struct gl_trust *trust, struct gl_why *why);
 
 #endif

@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GL_USER_GROUPS_MAX 1024u
+#define GL_USER_GROUPS_MAX  1024u
+#define GL_USER_WAITING_MAX 64u
 
 struct gl_user {
     uint32_t uid;
     char name[64]; /* decimal uid if the system knows no name */
     char **groups; /* names, of the group database, not of the process */
     size_t n_groups;
+    unsigned waiting; /* calls of host.wait and host.watch of this connection that go on */
 };
 
 /*

@@ -9,7 +9,7 @@
 struct waiter {
     struct gl_list node; /* of daemon->waiters */
     struct gl_daemon *daemon;
-    const struct gl_user *user;
+    struct gl_user *user;
     struct gl_call *call;
     char ref[GL_FINGERPRINT_SIZE];
 };
@@ -26,6 +26,7 @@ static void answer(struct gl_call *call, const struct gl_trust_entry *entry)
 static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
 {
     struct waiter *waiter = ctx;
+    waiter->user->waiting--;
     gl_list_remove(&waiter->node);
     gl_free(waiter);
     gl_call_finish(call, status, NULL);
@@ -45,7 +46,7 @@ static bool is_of_key(const char *ref)
  * A beginning of a name counts only for guests that are known when the call is made: otherwise
  * 'web1', waited for before it has ever come, would be answered by a 'web10' that came first.
  */
-void gl_wait_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+void gl_wait_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_call *call,
                    const char *ref)
 {
     struct gl_trust_entry *entry = NULL;
@@ -68,6 +69,12 @@ void gl_wait_start(struct gl_daemon *daemon, const struct gl_user *user, struct 
         answer(call, entry);
         return;
     }
+    if (user->waiting >= GL_USER_WAITING_MAX) {
+        gl_call_finish(call, GL_STATUS_LIMIT,
+                       "this client waits for, or watches, %u guests already", GL_USER_WAITING_MAX);
+        return;
+    }
+    user->waiting++;
     struct waiter *waiter = GL_NEW0(struct waiter);
     waiter->daemon = daemon;
     waiter->user = user;
@@ -88,6 +95,7 @@ void gl_wait_notify(struct gl_daemon *daemon, struct gl_trust_entry *entry)
             continue;
         if (!gl_rules_see(daemon->settings->rules, waiter->user, &guest))
             continue;
+        waiter->user->waiting--;
         gl_list_remove(&waiter->node);
         answer(waiter->call, entry);
         gl_free(waiter);

@@ -12,7 +12,7 @@
  * once. One that is not known yet may still come, under just that name. `user` sees only his
  * guests, and must outlive the call.
  */
-void gl_wait_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+void gl_wait_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_call *call,
                    const char *ref);
 /* The guest is connected. */
 void gl_wait_notify(struct gl_daemon *daemon, struct gl_trust_entry *entry);

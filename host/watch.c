@@ -4,11 +4,11 @@
 #include "guest.h"
 #include "service-host.h"
 
-#define QUEUE_MAX (16u * 1024) /* bytes of answers that nobody has read */
+#define QUEUE_MAX (4u * 1024) /* bytes of answers that nobody has read */
 
 struct watcher {
     struct gl_list node; /* of daemon->watchers */
-    const struct gl_user *user;
+    struct gl_user *user;
     const struct gl_trust_entry *entry;
     struct gl_call *call;
     bool stale; /* what the caller was not told, since he does not read */
@@ -24,6 +24,7 @@ static void tell(struct watcher *watcher)
 static void end(struct watcher *watcher, enum gl_status status, const char *text)
 {
     struct gl_call *call = watcher->call;
+    watcher->user->waiting--;
     gl_list_remove(&watcher->node);
     gl_free(watcher);
     gl_call_finish(call, status, "%s", text);
@@ -45,7 +46,7 @@ static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
 
 static const struct gl_call_events events = {.on_sent = on_sent, .on_cancel = on_cancel};
 
-void gl_watch_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+void gl_watch_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_call *call,
                     const char *ref)
 {
     struct gl_trust_entry *entry;
@@ -55,6 +56,12 @@ void gl_watch_start(struct gl_daemon *daemon, const struct gl_user *user, struct
         gl_call_finish(call, status, "%s", why.text);
         return;
     }
+    if (user->waiting >= GL_USER_WAITING_MAX) {
+        gl_call_finish(call, GL_STATUS_LIMIT,
+                       "this client waits for, or watches, %u guests already", GL_USER_WAITING_MAX);
+        return;
+    }
+    user->waiting++;
     struct watcher *watcher = GL_NEW0(struct watcher);
     watcher->user = user;
     watcher->entry = entry;

@@ -12,7 +12,7 @@
  * until the caller goes or the guest is forgotten. A caller that does not read gets the latest when
  * it reads again. `user` sees only his guests, and must outlive the call.
  */
-void gl_watch_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+void gl_watch_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_call *call,
                     const char *ref);
 /* The guest's state is another one. */
 void gl_watch_notify(struct gl_daemon *daemon, const struct gl_trust_entry *entry);

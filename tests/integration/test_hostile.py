@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Peers that lie, at the guests' listener, at the control socket, and in the place of the host."""
+import collections
 import contextlib
+import json
 import os
 import random
 import socket
@@ -562,3 +564,40 @@ def test_a_host_that_violates_the_protocol_does_not_end_the_agent(make_world):
     world.start_hostd()
     until(lambda: listens(world.guests), "hostd listens")
     world.wait_guest()
+
+
+# ---------------------------------------------------------------- who asks and does not read
+
+def test_a_client_that_reads_no_answers_gets_no_more(make_world):
+    """Lists are sent as they are read, and calls refused while much is not read."""
+    world, known, calls = make_world(), 1000, 1000
+    guests = [{"name": f"guest{n}", "fixed": False, "first_use": True, "crowded": False,
+               "key": Key(struct.pack("<Q", n) + bytes(24)).public.hex(), "trust": "accepted",
+               "first_seen": 1, "last_seen": 2, "place": f"vsock:{n // 200 + 3}",
+               "address": "vsock:3:1", "software": "x", "reason": ""} for n in range(known)]
+    os.makedirs(world.hostd_state, mode=0o700)
+    path = os.path.join(world.hostd_state, "guests.json")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"schema": 1, "guests": guests}, file)
+    world.start_hostd()
+    with Peer.connect(world.control) as greedy, Peer.connect(world.control) as other:
+        greedy.greet(payload_max=262144)
+        call = wire.protobuf({1: "host", 2: "list"})
+        greedy.write(b"".join(wire.frame(wire.OPEN, 2 * n + 1, call) for n in range(calls)))
+        messages, status, _ = other.greet().call(1, "host", "list")
+        assert status == 0 and len(messages) == known
+        heard, ended = collections.Counter(), {}
+        while len(ended) < calls:
+            kind, _, _, stream, payload = greedy.receive()
+            if kind == wire.MESSAGE:
+                heard[stream] += 1
+                if heard[stream] % 100 == 0:  # what was read may be sent again
+                    greedy.send(wire.WINDOW, stream, struct.pack("<Q", (1 << 18) + 256 * heard[stream]))
+            elif kind == wire.CLOSE:
+                ended[stream] = wire.status_text(payload)[0]
+        whole = [stream for stream, status in ended.items() if status == 0]
+        assert 1 in whole and len(whole) < calls // 2
+        assert all(heard[stream] == known for stream in whole)
+        assert set(ended.values()) == {0, STATUS_LIMIT}
+        messages, status, _ = greedy.call(2 * calls + 1, "trust", "list")
+        assert status == 0 and len(messages) == known, "what was read counts no more"

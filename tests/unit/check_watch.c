@@ -212,6 +212,27 @@ START_TEST(who_does_not_read_hears_the_latest_when_he_does)
 }
 END_TEST
 
+START_TEST(a_client_watches_a_few_guests_only)
+{
+    struct gl_stream *streams[GL_USER_WAITING_MAX];
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < GL_USER_WAITING_MAX; i++) {
+            start("web1");
+            ck_assert_uint_eq(ended, UINT32_MAX);
+            streams[i] = stream;
+        }
+        start("web1");
+        ck_assert_uint_eq(ended, GL_STATUS_LIMIT);
+        ended = (enum gl_status)UINT32_MAX;
+        for (unsigned i = 0; i < GL_USER_WAITING_MAX; i++)
+            gl_stream_release(streams[i]);
+        stream = NULL;
+        pair_pump(&a, &b);
+        ck_assert_uint_eq(user.waiting, 0);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("watch");
@@ -225,6 +246,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, ends_when_the_guest_is_forgotten);
     tcase_add_test(tcase, ends_when_the_caller_goes);
     tcase_add_test(tcase, who_does_not_read_hears_the_latest_when_he_does);
+    tcase_add_test(tcase, a_client_watches_a_few_guests_only);
     suite_add_tcase(s, tcase);
     return s;
 }

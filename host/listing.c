@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "listing.h"
+
+#include "service-host.h"
+
+#define QUEUE_MAX (64u * 1024) /* bytes of answers that nobody has read */
+
+struct listing {
+    struct gl_daemon *daemon;
+    const struct gl_user *user;
+    struct gl_call *call;
+    uint64_t next; /* number of the first entry that was not told of */
+};
+
+static void end(struct listing *listing, enum gl_status status)
+{
+    struct gl_call *call = listing->call;
+    gl_free(listing);
+    gl_call_finish(call, status, NULL);
+}
+
+static void go_on(struct listing *listing)
+{
+    const struct gl_rules *rules = listing->daemon->settings->rules;
+    GL_LIST_FOREACH (node, &listing->daemon->trust->entries) {
+        const struct gl_trust_entry *entry = GL_CONTAINER_OF(node, struct gl_trust_entry, node);
+        const struct gl_rules_guest guest = {entry->name, entry->id};
+        if (entry->number < listing->next || !gl_rules_see(rules, listing->user, &guest))
+            continue;
+        if (gl_call_queued(listing->call) >= QUEUE_MAX)
+            return;
+        listing->next = entry->number + 1;
+        gl_host_reply_guest(listing->call, entry);
+    }
+    end(listing, GL_STATUS_OK);
+}
+
+/* Not for each item that has left: to find the next one takes a look at all. */
+static void on_sent(void *ctx, struct gl_call *call, size_t credit)
+{
+    (void)credit;
+    if (gl_call_queued(call) <= QUEUE_MAX / 2)
+        go_on(ctx);
+}
+
+static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
+{
+    (void)call;
+    end(ctx, status);
+}
+
+static const struct gl_call_events events = {.on_sent = on_sent, .on_cancel = on_cancel};
+
+void gl_listing_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call)
+{
+    struct listing *listing = GL_NEW0(struct listing);
+    listing->daemon = daemon;
+    listing->user = user;
+    listing->call = call;
+    gl_call_handle(call, &events, listing);
+    go_on(listing);
+}
