@@ -448,11 +448,12 @@ def test_a_link_that_answers_no_ping_does_not_keep_its_guest_away(make_world, ke
         while True:
             assert time.monotonic() < end, "nobody was let in"
             old.send(wire.PING, 0, bytes(8))
-            new = stack.enter_context(Peer.connect(world.guests, key, timeout=0.4))
+            new = stack.enter_context(Peer.connect(world.guests, key))
             new.hello_a(name="mallory")
             new.take_hello_b()
             new.auth_a()
             tries += 1
+            new.timeout = 0.4
             try:
                 new.take_welcome()
                 break
