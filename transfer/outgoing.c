@@ -44,6 +44,20 @@ static int take_problem(struct gl_outgoing *out, const Gl__TransferProblem *prob
     return gl_engine_peer_problem(out->transfer, problem);
 }
 
+static uint64_t at_most(uint64_t count, uint64_t limit)
+{
+    return count < limit ? count : limit;
+}
+
+/* What was sent may have been refused afterwards: what counts is what is there. */
+static void take_summary(struct gl_outgoing *out, const Gl__TransferSummary *summary)
+{
+    struct gl_transfer_counts *counts = gl_engine_counts(out->transfer);
+    counts->files = at_most(counts->files, summary->files);
+    counts->directories = at_most(counts->directories, summary->directories);
+    counts->links = at_most(counts->links, summary->links);
+}
+
 static int take_answer(struct gl_outgoing *out, struct gl_slice slice)
 {
     ProtobufCMessage *message;
@@ -65,6 +79,7 @@ static int take_answer(struct gl_outgoing *out, struct gl_slice slice)
         err = take_problem(out, reply->problem);
         break;
     case GL__TRANSFER_REPLY__KIND_SUMMARY:
+        take_summary(out, reply->summary);
         err = UV_EOF;
         break;
     default:
@@ -435,5 +450,5 @@ int gl_outgoing_stream(struct gl_outgoing *out, const char *name, int fd)
     if (err || n == UV_ECANCELED)
         return err ? err : UV_ECANCELED;
     err = send_end(out, size, n < 0 || out->file_refused);
-    return err || n == 0 ? err : gl_outgoing_problem_errno(out, out->item, (int)n);
+    return err || n >= 0 ? err : gl_outgoing_problem_errno(out, out->item, (int)n);
 }

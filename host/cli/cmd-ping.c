@@ -141,9 +141,11 @@ static void on_end(void *ctx, struct gl_stream *stream, enum gl_status status, c
 
 static const struct gl_stream_events stream_events = {.on_message = on_message, .on_end = on_end};
 
+/* A timer may be over before the loop begins to wait, which it then must not. */
 static void on_timer(uv_timer_t *timer)
 {
     ((struct pinger *)timer->data)->time_is_up = true;
+    uv_stop(timer->loop);
 }
 
 static void on_signal(uv_signal_t *handle, int number)

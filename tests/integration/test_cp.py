@@ -358,6 +358,33 @@ def test_full_disk(way, here):
         assert os.listdir(f"{here}/disk") == ["small"]
 
 
+def test_standard_input_to_a_full_disk(shared, here):
+    """One error, and nothing counts that is not there."""
+    noise(f"{here}/big", 4 * MIB)
+    with mounted(f"{here}/disk", "size=1m"), open(f"{here}/big", "rb") as big:
+        result = shared.gl("--json", "cp", "-", f"g1:{here}/disk/x", stdin=big)
+        assert os.listdir(f"{here}/disk") == []
+    assert result.returncode == 1 and result.err.count("\n") == 1, result
+    assert "no space left on device" in json.loads(result.err)["error"]["message"]
+    summary = result.json["summary"]
+    assert (summary["files"], summary["problems"]) == (0, 1)
+
+
+def test_what_was_refused_does_not_count(way, here):
+    os.mkdir(f"{here}/in")
+    os.mkdir(f"{here}/out")
+    for name in ("dir", "small", "big"):
+        noise(f"{here}/in/{name}", BIG if name == "big" else 10)
+    os.mkdir(f"{here}/out/dir")  # a file cannot take its place
+    result = way.cp(f"{here}/in/dir", f"{here}/in/small", f"{here}/in/big", f"{here}/out", options=["--json"])
+    assert result.returncode == 1
+    assert (result.json["summary"]["files"], result.json["summary"]["problems"]) == (2, 1), result
+    for name in ("small", "big"):
+        result = way.cp(f"{here}/in/{name}", f"{here}/nonexistent/x", options=["--json"])
+        assert result.returncode == 1
+        assert (result.json["summary"]["files"], result.json["summary"]["problems"]) == (0, 1), result
+
+
 def test_read_only_disk(way, here):
     noise(f"{here}/f", 10)
     with mounted(f"{here}/disk", "size=1m,ro"):

@@ -253,6 +253,14 @@ def test_ping_through_a_restart_of_the_agent(world):
     assert rest(client)[0] == 0
 
 
+@pytest.mark.parametrize("interval", ["0", "0.0001", "0.001"])
+def test_ping_does_not_wait_longer_than_it_is_told(world, interval):
+    start = time.monotonic()
+    result = world.gl("ping", "-c", "50", "-i", interval, "g1")
+    assert result.returncode == 0 and result.out.splitlines()[-1].startswith("50 sent, 50 answered")
+    assert time.monotonic() - start < 4  # once is 5 s
+
+
 def test_ping_ends_with_the_daemon(world):
     client = world.popen("ping", "-c", "100000", "-i", "0.05", "g1")
     assert client.stdout.readline().startswith(b"answer 1 ")
