@@ -237,6 +237,14 @@ static bool is_certified(const struct gl_admission *a, const struct gl_hello *he
            memcmp(hello->certificate.site, a->daemon->site->site.public_key, GL_KEY_SIZE) == 0;
 }
 
+/* Certificates say only until when they are good. */
+static uint64_t issued_s(const struct gl_certificate *certificate)
+{
+    return certificate->not_after > GL_SITE_GUEST_VALIDITY
+               ? certificate->not_after - GL_SITE_GUEST_VALIDITY
+               : 0;
+}
+
 static enum gl_status judge(struct gl_admission *a, const struct gl_hello *hello,
                             struct gl_trust_entry **ret_entry, struct gl_why *why)
 {
@@ -255,6 +263,7 @@ static enum gl_status judge(struct gl_admission *a, const struct gl_hello *hello
         .machine = hello->has_machine ? hello->machine : NULL,
         .old_key = hello->has_rekey ? hello->old_key : NULL,
         .certified = certified,
+        .certified_s = certified ? issued_s(&hello->certificate) : 0,
         .now_s = gl_now_s(),
     };
     return gl_trust_judge(a->daemon->trust, &claim, ret_entry, why);

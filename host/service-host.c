@@ -115,7 +115,7 @@ static void forget(struct gl_call *call, const ProtobufCMessage *request)
     }
     char name[GL_NAME_SIZE];
     memcpy(name, entry->name, sizeof name);
-    enum gl_status status = gl_trust_forget(client->daemon->trust, entry, &why);
+    enum gl_status status = gl_trust_forget(client->daemon->trust, entry, gl_now_s(), &why);
     if (status == GL_STATUS_OK) {
         Gl__Empty empty = GL__EMPTY__INIT;
         gl_info("guest '%s' is forgotten (by %s)", name, client->user->name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trust store's file. {"schema": 1, "guests": [{...}]}; keys are lower-case hex. Everything in
- * it is checked as if a stranger had written it, and one wrong entry makes the whole file wrong: a
- * pin must not get lost by a slip of an editor.
+ * The trust store's file. {"schema": 1, "guests": [{...}], "forgotten": [{...}]}; keys are
+ * lower-case hex. Everything in it is checked as if a stranger had written it, and one wrong entry
+ * makes the whole file wrong: a pin must not get lost by a slip of an editor.
  */
 #include <jansson.h>
 #include <sodium.h>
@@ -86,6 +86,8 @@ int gl_trust_save(struct gl_trust *trust, struct gl_why *why)
     json_object_set_new(doc, "guests", guests);
     GL_LIST_FOREACH (node, &trust->entries)
         json_array_append_new(guests, entry_to_json(ENTRY_OF(node)));
+    json_object_set_new(doc, "forgotten", gl_forgotten_to_json(&trust->forgotten));
+    json_object_set_new(doc, "issued_from", json_integer((json_int_t)trust->forgotten.issued_from));
     int err = gl_store_save(trust->path, doc, why);
     json_decref(doc);
     trust->dirty = err < 0;
@@ -230,6 +232,11 @@ static int read_store(struct gl_trust *trust, struct gl_why *why)
                      GL_TRUST_GUESTS_MAX);
     for (size_t i = 0; err == 0 && i < json_array_size(guests); i++)
         err = entry_from_json(trust, json_array_get(guests, i), i, why);
+    const char *bad = gl_forgotten_from_json(&trust->forgotten, json_object_get(doc, "forgotten"));
+    if (!bad)
+        bad = get_time(doc, "issued_from", &trust->forgotten.issued_from);
+    if (err == 0 && bad)
+        err = gl_why(why, UV_EINVAL, "%s: wrong '%s' of what was forgotten", trust->path, bad);
     json_decref(doc);
     return err;
 }
@@ -259,6 +266,7 @@ void gl_trust_free(struct gl_trust *trust)
     for (char **p = trust->reserved; p && *p; p++)
         gl_free(*p);
     gl_free(trust->reserved);
+    gl_forgotten_done(&trust->forgotten);
     gl_free(trust->path);
     gl_free(trust);
 }

@@ -428,9 +428,21 @@ static enum gl_status judge_known(struct gl_trust *trust, const struct gl_trust_
     return by_state(entry, why);
 }
 
-enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_claim *claim,
+/* The certificate outlives what this host has decided about the key. */
+static bool certificate_counts(const struct gl_trust *trust, const struct gl_trust_claim *claim)
+{
+    char fingerprint[GL_FINGERPRINT_SIZE];
+    gl_key_fingerprint(claim->key, fingerprint);
+    return claim->certified && !gl_forgotten_has(&trust->forgotten, fingerprint) &&
+           claim->certified_s >= trust->forgotten.issued_from;
+}
+
+enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_claim *claimed,
                               struct gl_trust_entry **ret_entry, struct gl_why *why)
 {
+    struct gl_trust_claim weighed = *claimed;
+    const struct gl_trust_claim *claim = &weighed;
+    weighed.certified = certificate_counts(trust, claimed);
     struct gl_trust_entry *entry = gl_trust_find_key(trust, claim->key);
     enum gl_status status = GL_STATUS_OK;
     settle_rekey(trust, claim);
@@ -538,6 +550,8 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
     struct gl_trust_entry before = *entry;
     if (other)
         gl_list_remove(&other->node);
+    bool buried =
+        swap && gl_forgotten_add(&trust->forgotten, entry->fingerprint, entry->offered_at);
     if (swap)
         set_key(entry, entry->offered);
     entry->has_offered = false;
@@ -547,10 +561,14 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
     enum gl_status status = keep(trust, entry, &before, why);
     if (other)
         gl_trust_append(trust, other);
-    if (status != GL_STATUS_OK)
+    if (status != GL_STATUS_OK) {
+        if (buried)
+            gl_forgotten_remove(&trust->forgotten, entry->fingerprint);
         return status;
+    }
     if (other)
         drop(trust, other);
+    trust->dirty |= gl_forgotten_remove(&trust->forgotten, entry->fingerprint);
     *ret_entry = entry;
     *ret_swapped = swap;
     return status;
@@ -590,14 +608,18 @@ enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *en
     return keep(trust, entry, &before, why);
 }
 
-enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry,
+enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry, uint64_t now_s,
                                struct gl_why *why)
 {
+    bool buried = gl_forgotten_add(&trust->forgotten, entry->fingerprint, now_s);
     gl_list_remove(&entry->node);
     int err = gl_trust_save(trust, why);
     gl_trust_append(trust, entry);
-    if (err < 0)
+    if (err < 0) {
+        if (buried)
+            gl_forgotten_remove(&trust->forgotten, entry->fingerprint);
         return GL_STATUS_INTERNAL;
+    }
     drop(trust, entry);
     return GL_STATUS_OK;
 }

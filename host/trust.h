@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "forgotten.h"
 #include "key.h"
 #include "list.h"
 #include "name.h"
@@ -74,8 +75,9 @@ struct gl_trust {
     struct gl_list entries; /* of gl_trust_entry.node */
     unsigned count;
     uint64_t numbers; /* given */
-    char **reserved;  /* names of the configuration, NULL at the end */
-    bool dirty;       /* something of little weight is to be written: gl_trust_flush() */
+    struct gl_forgotten forgotten;
+    char **reserved; /* names of the configuration, NULL at the end */
+    bool dirty;      /* something of little weight is to be written: gl_trust_flush() */
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
     void *ctx;
@@ -104,7 +106,9 @@ struct gl_trust_claim {
     const char *software;   /* anything */
     const uint8_t *machine; /* or NULL */
     const uint8_t *old_key; /* the key that a signed announcement replaces, or NULL */
-    bool certified;         /* has a certificate of our site: accepted, whatever the policy */
+    bool certified;         /* has a certificate of our site: accepted, whatever the policy, unless
+                               the key was forgotten here */
+    uint64_t certified_s;   /* when that was issued */
     uint64_t now_s;
 };
 
@@ -138,9 +142,9 @@ Gl__TrustState gl_trust_shown(const struct gl_trust_entry *entry);
  *
  * accept: `ref` as gl_trust_find(), or the id or fingerprint of an offered key. By its own id or
  * fingerprint a guest's present key is accepted and an offer dismissed; by the offered one that key
- * is taken. By name the present key is accepted, but PRECONDITION where the name does not tell for
- * certain which key was looked at: another one was offered, or keys come and go at its place.
- * *ret_swapped: the entry has another key now.
+ * is taken, and the old one is forgotten. By name the present key is accepted, but PRECONDITION
+ * where the name does not tell for certain which key was looked at: another one was offered, or
+ * keys come and go at its place. *ret_swapped: the entry has another key now.
  */
 enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
                                struct gl_trust_entry **ret_entry, bool *ret_swapped,
@@ -150,7 +154,9 @@ enum gl_status gl_trust_revoke(struct gl_trust *trust, struct gl_trust_entry *en
 /* INVALID, EXISTS, PRECONDITION (a fixed name). */
 enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *entry,
                                const char *name, struct gl_why *why);
-enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry,
+/* The key is new when it comes again, and a certificate of the site does not count for it here,
+ * until an administrator accepts it. */
+enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry, uint64_t now_s,
                                struct gl_why *why);
 
 /* For trust-file.c. */

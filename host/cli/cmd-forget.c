@@ -33,7 +33,9 @@ const struct gl_command gl_command_forget = {
     .summary = "Drop what the host remembers of a guest, its pinned key too.",
     .help =
         "GUEST is the exact name or id. A guest that is still there and connects again is new to\n"
-        "the host, a revoked one too. To keep a guest out use 'guestlink trust revoke'.\n",
+        "the host, a revoked one too: with trust = first-use it is let in, with approve it waits\n"
+        "for 'guestlink trust accept', whatever certificate of the site it has. To keep a guest\n"
+        "out use 'guestlink trust revoke'.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -156,6 +156,27 @@ def test_approve_lets_nobody_in_before_it_is_told(make_world):
     world.wait_guest()
 
 
+def test_a_forgotten_guest_waits_again_though_it_has_a_certificate(make_world):
+    world = make_world(hostd_conf="trust = approve\n")
+    world.start_hostd()
+    world.start_agent(wait=False)
+    accept = ["trust", "accept", wait_trust(world, "pending")["fingerprint"]]
+    world.gl(*accept, check=True)
+    world.wait_guest()
+    assert os.path.exists(world.agent_state + "/site.cert")
+    world.gl("trust", "revoke", "g1", check=True)
+    world.gl("forget", "g1", check=True)
+    wait_trust(world, "pending")
+    world.hostd.stop()
+    world.start_hostd()
+    world.agent.stop()
+    world.gl("forget", "g1", check=True)
+    world.start_agent(wait=False)
+    wait_trust(world, "pending")
+    world.gl(*accept, check=True)
+    world.wait_guest()
+
+
 # ---------------------------------------------------------------- names
 
 def test_a_name_is_kept_with_its_key(world):

@@ -164,6 +164,69 @@ START_TEST(a_certificate_of_the_site_needs_no_approval)
 }
 END_TEST
 
+/* Its guest has the certificate still, and other hosts of the site may renew it. */
+START_TEST(a_forgotten_key_is_not_let_in_by_its_certificate)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_claim claim = claim_of(1, "web1");
+    struct gl_why why;
+    claim.certified = true;
+    claim.certified_s = NOW;
+    struct gl_trust_entry *entry = judge(trust, claim, GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_forget(trust, entry, NOW, &why), GL_STATUS_OK);
+    judge(trust, claim, GL_STATUS_PENDING);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_APPROVE);
+    claim.certified_s = claim.now_s = NOW + 100;
+    judge(trust, claim, GL_STATUS_PENDING);
+    do_accept(trust, fingerprint_of(1), GL_STATUS_OK, false);
+    judge(trust, claim, GL_STATUS_OK);
+    ck_assert_uint_eq(trust->forgotten.count, 0);
+    gl_trust_free(trust);
+}
+END_TEST
+
+START_TEST(a_key_that_was_replaced_is_not_let_in_by_its_certificate)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_claim claim = claim_of(1, "web1");
+    claim.fixed_name = "web1";
+    claim.certified = true;
+    judge(trust, claim, GL_STATUS_OK);
+    judge_fixed(trust, 2, "web1", GL_STATUS_KEY_MISMATCH);
+    do_accept(trust, fingerprint_of(2), GL_STATUS_OK, true);
+    claim.fixed_name = NULL;
+    judge(trust, claim, GL_STATUS_PENDING);
+    gl_trust_free(trust);
+}
+END_TEST
+
+/* More than are kept: certificates of before then count for no key that is not known. */
+START_TEST(many_forgotten_keys)
+{
+    struct gl_trust *trust = open_with(GL_TRUST_APPROVE);
+    struct gl_trust_claim claim = claim_of(5000, "late");
+    struct gl_why why;
+    char fingerprint[GL_FINGERPRINT_SIZE];
+    claim.certified = true;
+    for (unsigned i = 0; i <= GL_FORGOTTEN_MAX; i++) {
+        gl_key_fingerprint(key(i), fingerprint);
+        gl_forgotten_add(&trust->forgotten, fingerprint, NOW + i);
+    }
+    ck_assert_uint_eq(trust->forgotten.count, GL_FORGOTTEN_MAX);
+    ck_assert_int_eq(gl_trust_save(trust, &why), 0);
+    gl_trust_free(trust);
+    trust = open_with(GL_TRUST_APPROVE);
+    ck_assert_uint_eq(trust->forgotten.count, GL_FORGOTTEN_MAX);
+    claim.certified_s = NOW;
+    judge(trust, claim, GL_STATUS_PENDING);
+    claim.certified_s = NOW + 1;
+    judge(trust, claim, GL_STATUS_OK);
+    gl_trust_free(trust);
+}
+END_TEST
+
 START_TEST(names_are_unique_and_stay_with_their_key)
 {
     struct gl_trust *trust = open_with(GL_TRUST_FIRST_USE);
@@ -521,7 +584,7 @@ START_TEST(rename_and_forget)
     ck_assert_int_eq(gl_trust_rename(trust, entry, "store", &why), GL_STATUS_OK);
     ck_assert_int_eq(gl_trust_rename(trust, entry, "STORE", &why), GL_STATUS_OK);
     ck_assert_int_eq(gl_trust_rename(trust, fixed, "web9", &why), GL_STATUS_PRECONDITION);
-    ck_assert_int_eq(gl_trust_forget(trust, entry, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_forget(trust, entry, NOW, &why), GL_STATUS_OK);
     ck_assert_ptr_null(gl_trust_find(trust, "STORE"));
     gl_trust_free(trust);
     trust = open_with(GL_TRUST_FIRST_USE);
@@ -563,7 +626,8 @@ START_TEST(a_blocked_write_changes_nothing)
     ck_assert(entry->has_offered);
     ck_assert_int_eq(gl_trust_revoke(trust, entry, &why), GL_STATUS_INTERNAL);
     judge_fixed(trust, 1, "web1", GL_STATUS_OK);
-    ck_assert_int_eq(gl_trust_forget(trust, entry, &why), GL_STATUS_INTERNAL);
+    ck_assert_int_eq(gl_trust_forget(trust, entry, NOW, &why), GL_STATUS_INTERNAL);
+    ck_assert_uint_eq(trust->forgotten.count, 0);
     ck_assert_uint_eq(trust->count, 1);
     rmdir(path);
     ck_assert_int_eq(rename(aside, path), 0);
@@ -613,6 +677,10 @@ START_TEST(a_damaged_store_is_refused_whole)
         "{\"schema\":1}",
         "{\"schema\":1,\"schema\":1,\"guests\":[]}",
         STORE("1"),
+        "{\"schema\":1,\"guests\":[],\"forgotten\":1}",
+        "{\"schema\":1,\"guests\":[],\"forgotten\":[{\"fingerprint\":\"" KEY1 "\"}]}",
+        "{\"schema\":1,\"guests\":[],\"forgotten\":[{\"fingerprint\":\"x\",\"at\":1}]}",
+        "{\"schema\":1,\"guests\":[],\"issued_from\":-1}",
         STORE("{}"),
         STORE(GUEST("web", "01", "")),
         STORE(GUEST("web", KEY1, ",\"first_seen\":-1")),
@@ -650,6 +718,9 @@ static Suite *suite(void)
     tcase_add_test(tcase, first_use_pins_and_remembers);
     tcase_add_test(tcase, approve_waits_for_accept);
     tcase_add_test(tcase, a_certificate_of_the_site_needs_no_approval);
+    tcase_add_test(tcase, a_forgotten_key_is_not_let_in_by_its_certificate);
+    tcase_add_test(tcase, a_key_that_was_replaced_is_not_let_in_by_its_certificate);
+    tcase_add_test(tcase, many_forgotten_keys);
     tcase_add_test(tcase, names_are_unique_and_stay_with_their_key);
     tcase_add_test(tcase, an_id_cannot_be_taken_as_a_name);
     tcase_add_test(tcase, fixed_name_pins_one_key);
