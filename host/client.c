@@ -18,6 +18,8 @@ struct gl_client {
     struct gl_connect *connect;
     struct gl_greet *greet;
     struct gl_link *link;
+    uv_timer_t patience; /* for connecting */
+    bool late;
     bool settled; /* connected, or failed with `outcome` */
     bool ended;   /* the daemon is gone */
     struct gl_outcome outcome;
@@ -134,13 +136,33 @@ static void client_on_connected(void *ctx, int status, struct gl_transport *t)
     client->greet = gl_greet_start(client->loop, t, &config, 0, &client_greet_events, client);
 }
 
-int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_client,
-                      struct gl_outcome *ret_outcome)
+static void client_on_late(uv_timer_t *timer)
+{
+    struct gl_client *client = timer->data;
+    char line[sizeof(client->outcome.text)];
+    uv_stop(client->loop); /* it may be about to wait for what does not come */
+    if (client->connect != NULL)
+        gl_connect_cancel(client->connect);
+    if (client->greet != NULL)
+        gl_greet_cancel(client->greet);
+    client->connect = NULL;
+    client->greet = NULL;
+    client->late = true;
+    snprintf(line, sizeof(line), "the host daemon at %s does not answer", client->path);
+    client_settle(client, GL_STATUS_TIMED_OUT, line);
+}
+
+int gl_client_connect(uv_loop_t *loop, const char *path, uint64_t timeout_ms,
+                      struct gl_client **ret_client, struct gl_outcome *ret_outcome)
 {
     struct gl_client *client = GL_NEW0(struct gl_client);
     struct gl_address address;
     client->loop = loop;
     client->path = path;
+    uv_timer_init(loop, &client->patience);
+    client->patience.data = client;
+    if (timeout_ms > 0)
+        uv_timer_start(&client->patience, client_on_late, timeout_ms, 0);
 
     const char *why;
     int error = gl_address_parse_local(path, &address, &why);
@@ -152,10 +174,13 @@ int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_
     while (!client->settled)
         uv_run(loop, UV_RUN_ONCE);
 
+    uv_timer_stop(&client->patience);
     if (client->outcome.status != GL_STATUS_OK) {
         *ret_outcome = client->outcome;
+        if (error == 0)
+            error = client->late ? UV_ETIMEDOUT : UV_ECONNREFUSED;
         gl_client_free(client);
-        return error < 0 ? error : UV_ECONNREFUSED;
+        return error;
     }
     *ret_client = client;
     return 0;
@@ -168,8 +193,14 @@ void gl_client_free(struct gl_client *client)
     uv_loop_t *loop = client->loop;
     if (client->link != NULL)
         gl_link_free(client->link);
+    uv_close((uv_handle_t *)&client->patience, NULL);
     uv_run(loop, UV_RUN_DEFAULT);
     gl_free(client);
+}
+
+bool gl_client_has_ended(const struct gl_client *client)
+{
+    return client->ended || gl_mux_has_ended(gl_link_mux(client->link));
 }
 
 struct gl_mux *gl_client_mux(struct gl_client *client)

@@ -7,6 +7,8 @@
 #ifndef GL_CLIENT_H
 #define GL_CLIENT_H
 
+#include <stdbool.h>
+
 #include <protobuf-c/protobuf-c.h>
 #include <uv.h>
 
@@ -23,12 +25,16 @@ struct gl_outcome {
 
 /*
  * Connects to the control socket at `path` and greets; runs the loop until that is done. On failure
- * *ret_outcome says why in a sentence that tells what to do, and the result is negative.
+ * *ret_outcome says why in a sentence that tells what to do, and the result is negative:
+ * UV_ETIMEDOUT if it took longer than timeout_ms (0: as long as a greeting may take, 10 s).
  */
-int gl_client_connect(uv_loop_t *loop, const char *path, struct gl_client **ret_client,
-                      struct gl_outcome *ret_outcome);
+int gl_client_connect(uv_loop_t *loop, const char *path, uint64_t timeout_ms,
+                      struct gl_client **ret_client, struct gl_outcome *ret_outcome);
 /* Closes the connection and runs the loop until its handles are closed. NULL is fine. */
 void gl_client_free(struct gl_client *client);
+
+/* The daemon has gone away, or the connection to it broke: every call on it has failed. */
+bool gl_client_has_ended(const struct gl_client *client);
 
 /* For conversations: open streams on it with gl_call_open(). When the daemon goes away they end
  * with LOST or NOT_STARTED. */

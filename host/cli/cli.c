@@ -177,8 +177,13 @@ int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *
 
 int gl_cli_connect(struct gl_cli *cli)
 {
+    return gl_cli_connect_within(cli, 0, 0);
+}
+
+int gl_cli_connect_within(struct gl_cli *cli, uint64_t timeout_ms, int late)
+{
     struct gl_outcome outcome;
-    if (gl_client_connect(cli->loop, cli->control, &cli->client, &outcome) < 0)
-        return gl_cli_fail(cli, NULL, &outcome);
-    return 0;
+    int error = gl_client_connect(cli->loop, cli->control, timeout_ms, &cli->client, &outcome);
+    int status = error ? gl_cli_fail(cli, NULL, &outcome) : 0;
+    return error == UV_ETIMEDOUT && timeout_ms > 0 ? late : status;
 }

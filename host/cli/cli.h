@@ -59,6 +59,8 @@ int gl_cli_check_guest(struct gl_cli *cli, const char *guest);
 
 /* Connects cli->client. 0, or the exit status to return, after an error line. */
 int gl_cli_connect(struct gl_cli *cli);
+/* The same; `late` if it took longer than timeout_ms (0: as long as it may always take). */
+int gl_cli_connect_within(struct gl_cli *cli, uint64_t timeout_ms, int late);
 
 /*
  * One line on stderr: 'guestlink: GUEST: MESSAGE' (guest may be NULL), control characters escaped;

@@ -170,6 +170,7 @@ static void give_up(struct cp *cp, enum gl_status status, const char *text)
 static void on_patience(uv_timer_t *timer)
 {
     struct cp *cp = timer->data;
+    uv_stop(timer->loop); /* the loop may be about to wait */
     if (cp->stream != NULL)
         release_stream(cp);
 }

@@ -166,7 +166,7 @@ static void look(struct doctor *d)
 {
     struct gl_outcome outcome;
     Gl__Empty empty = GL__EMPTY__INIT;
-    if (gl_client_connect(d->cli->loop, d->cli->control, &d->cli->client, &outcome) < 0) {
+    if (gl_client_connect(d->cli->loop, d->cli->control, 0, &d->cli->client, &outcome) < 0) {
         say(d, VERDICT_BAD, "", "%s", outcome.text);
         return;
     }

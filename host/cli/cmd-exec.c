@@ -98,7 +98,8 @@ static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc
     options->start.argv = GL_NEW0_ARRAY(ProtobufCBinaryData, options->start.n_argv);
     for (int i = first; i < argc; i++)
         options->start.argv[i - first] = gl_message_bytes(argv[i], strlen(argv[i]));
-    status = gl_cli_connect(cli);
+    remote.begun_ns = uv_hrtime();
+    status = gl_cli_connect_within(cli, options->start.timeout_ms, GL_REMOTE_TIMED_OUT);
     if (status == 0)
         status = gl_remote_run(cli, guest, &remote);
     gl_free(options->start.argv);

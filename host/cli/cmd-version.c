@@ -36,7 +36,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return gl_cli_usage(cli, "no operand is expected, got '%s'", argv[optind]);
 
     /* A daemon that is not there is no failure here: this program's version is an answer. */
-    if (gl_client_connect(cli->loop, cli->control, &cli->client, &outcome) == 0)
+    if (gl_client_connect(cli->loop, cli->control, 0, &cli->client, &outcome) == 0)
         gl_client_call(cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
                        take, &versions, &outcome);
     if (cli->json) {

@@ -29,6 +29,7 @@ static void on_notice(uv_timer_t *timer)
 {
     struct gl_presence *p = timer->data;
     uint64_t passed = gl_presence_detached_ms(p) / 1000;
+    uv_stop(timer->loop); /* who waits looks again, also if the loop has not begun to */
     unsigned left = passed < p->resume_left ? p->resume_left - (unsigned)passed : 0;
     if (p->events->on_waiting && !p->events->on_waiting(p->ctx))
         return;

@@ -19,15 +19,14 @@
 #define SECOND_SIGNAL_MS 2000 /* within which the same signal again ends us */
 #define SIGNALS_MAX      8
 /* The guest counts the time limit, too, and says more: it is heard first, if it can be heard. */
-#define GRACE_MS  1000  /* a link that breaks may be back by then */
-#define SILENT_MS 30000 /* more than the guest needs to kill, and the daemon to find it gone */
+#define GRACE_MS 1000 /* a link that breaks may be back by then; an answer may be under way */
+#define KILL_MS  7000 /* more than the guest needs to end a program: it sends KILL after 5 s */
 #define TOO_BIG_TEXT                                                                               \
     "arguments and variables are too long together (at most 256 KiB): give data by standard "      \
     "input "                                                                                       \
     "(-i), or as a file (guestlink cp)"
 #define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
 #define STATUS_HANGUP  129 /* 128 + SIGHUP */
-#define STATUS_TIMEOUT 124
 #define STATUS_CANNOT  126
 #define STATUS_NO_SUCH 127
 
@@ -462,6 +461,7 @@ static void look_at_limit(struct remote_run *run);
 static void on_limit(uv_timer_t *timer)
 {
     struct remote_run *run = timer->data;
+    uv_stop(timer->loop); /* it may be about to wait for what does not come */
     if (!run->time_is_up)
         run->heard_ms = uv_now(run->cli->loop);
     run->time_is_up = true;
@@ -475,7 +475,8 @@ static void on_limit(uv_timer_t *timer)
 static void look_at_limit(struct remote_run *run)
 {
     bool detached = gl_presence_is_detached(run->presence);
-    uint64_t now = uv_now(run->cli->loop), limit = detached ? GRACE_MS : SILENT_MS;
+    uint64_t now = uv_now(run->cli->loop);
+    uint64_t limit = detached || !run->started ? GRACE_MS : KILL_MS;
     if (!run->time_is_up || run->over)
         return;
     if (!drained(run))
@@ -484,9 +485,17 @@ static void look_at_limit(struct remote_run *run)
     if (passed < limit)
         uv_timer_start(&run->limit, on_limit, limit - passed, 0);
     else
-        leave(run, STATUS_TIMEOUT, GL_STATUS_TIMED_OUT,
+        leave(run, GL_REMOTE_TIMED_OUT, GL_STATUS_TIMED_OUT,
               detached ? "the time is up while the guest is detached"
                        : "the time is up, and the guest does not answer");
+}
+
+/* Connecting took some of it. */
+static void start_limit(struct remote_run *run)
+{
+    uint64_t passed = (uv_hrtime() - run->remote->begun_ns) / 1000000;
+    uint64_t limit = run->remote->start->timeout_ms;
+    uv_timer_start(&run->limit, on_limit, passed < limit ? limit - passed : 0, 0);
 }
 
 /* ------------------------------------------------------------------ the guest comes and goes */
@@ -516,7 +525,7 @@ static int exit_status(struct remote_run *run)
         return run->status;
     if (run->outcome.status == GL_STATUS_OK && run->has_exit) {
         if (e->timed_out)
-            return STATUS_TIMEOUT;
+            return GL_REMOTE_TIMED_OUT;
         if (e->signal)
             return e->signal < 128 ? 128 + (int)e->signal : 255;
         return e->code <= 255 ? (int)e->code : 255;
@@ -530,7 +539,7 @@ static int exit_status(struct remote_run *run)
     int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
     if (run->time_is_up &&
         (run->outcome.status == GL_STATUS_LOST || run->outcome.status == GL_STATUS_NOT_STARTED))
-        return STATUS_TIMEOUT;
+        return GL_REMOTE_TIMED_OUT;
     if (run->outcome.status == GL_STATUS_NOT_EXECUTABLE)
         return STATUS_CANNOT;
     if (run->outcome.status == GL_STATUS_PROGRAM_NOT_FOUND)
@@ -619,7 +628,7 @@ static void converse(struct remote_run *run)
         run->status = gl_cli_error(run->cli, run->guest, gl_status_from_errno(error), "%s",
                                    uv_strerror(error));
     else if (run->remote->start->timeout_ms)
-        uv_timer_start(&run->limit, on_limit, run->remote->start->timeout_ms, 0);
+        start_limit(run);
     while (run->status < 0 && !run->over)
         uv_run(run->cli->loop, UV_RUN_ONCE);
     if (run->cli->json)

@@ -13,7 +13,10 @@ struct gl_remote {
     Gl__ExecStart *start; /* terminal, its size and TERM, and stdin_open are filled in here */
     bool input;           /* standard input is passed on */
     bool terminal;        /* a terminal in the guest */
+    uint64_t begun_ns;    /* by uv_hrtime(): since when the time limit of `start` counts */
 };
+
+#define GL_REMOTE_TIMED_OUT 124
 
 /*
  * Runs it and returns this program's exit status:

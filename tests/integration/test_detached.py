@@ -208,6 +208,28 @@ def test_the_time_limit_of_a_daemon_that_hangs_and_dies(cut_world):
     assert status == 124 and "may have run" in err
 
 
+@pytest.mark.parametrize("who", ["agent", "hostd"])
+def test_the_time_limit_when_nobody_answers(world, who):
+    """Nothing says that the one is gone: it hangs, and its connections are there."""
+    with getattr(world, who).paused():
+        start = time.monotonic()
+        result = world.gl("exec", "--timeout", "1", "g1", "--", "true")
+        assert result.returncode == 124, result
+        assert 0.9 < time.monotonic() - start < 5
+        assert result.err.count("\n") == 1 and "not answer" in result.err
+
+
+@pytest.mark.parametrize("who", ["agent", "hostd"])
+def test_the_time_limit_of_a_program_whose_guest_hangs(world, who):
+    """The guest has time to end it, which takes five seconds at most."""
+    client = sleeper(world, "--timeout", "1")
+    start = time.monotonic()
+    with getattr(world, who).paused():
+        status, _, err = rest(client)
+    assert status == 124 and "runs on" in err
+    assert 5.5 < time.monotonic() - start < 13
+
+
 # ---------------------------------------------------------------- ping
 
 def test_ping_goes_on_without_an_answer(detached):
