@@ -330,6 +330,7 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
     (void)greet;
     (void)h;
     a->door->accepted++;
+    gl_refusals_clear(&a->daemon->refusals, &a->from);
     if (!a->resumes) {
         if (session)
             gl_session_end(session, "a new one takes its place");

@@ -22,6 +22,7 @@ struct gl_client {
     bool late;
     bool settled; /* connected, or failed with `outcome` */
     bool ended;   /* the daemon is gone */
+    unsigned limit_ms;
     struct gl_outcome outcome;
 };
 
@@ -208,6 +209,11 @@ struct gl_mux *gl_client_mux(struct gl_client *client)
     return gl_link_mux(client->link);
 }
 
+void gl_client_limit(struct gl_client *client, unsigned limit_ms)
+{
+    client->limit_ms = limit_ms;
+}
+
 /* ------------------------------------------------------------------ simple calls */
 
 struct client_call {
@@ -217,6 +223,8 @@ struct client_call {
     bool ended;
     struct gl_outcome *outcome;
     struct gl_stream *stream;
+    uv_timer_t limit;
+    bool limit_closed;
 };
 
 static void call_end(struct client_call *call, enum gl_status status, const char *text)
@@ -260,6 +268,33 @@ static void call_on_end(void *ctx, struct gl_stream *stream, enum gl_status stat
     call_end(ctx, status, text);
 }
 
+static void call_on_limit(uv_timer_t *timer)
+{
+    char text[64];
+    if (((struct client_call *)timer->data)->ended)
+        return;
+    snprintf(text, sizeof(text), "no answer within %g s", (double)uv_timer_get_repeat(timer) / 1e3);
+    call_end(timer->data, GL_STATUS_TIMED_OUT, text);
+}
+
+static void call_on_limit_closed(uv_handle_t *timer)
+{
+    ((struct client_call *)timer->data)->limit_closed = true;
+}
+
+static void call_run(struct gl_client *client, struct client_call *call)
+{
+    uv_timer_init(client->loop, &call->limit);
+    call->limit.data = call;
+    if (client->limit_ms > 0)
+        uv_timer_start(&call->limit, call_on_limit, client->limit_ms, client->limit_ms);
+    while (!call->ended)
+        uv_run(client->loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&call->limit, call_on_limit_closed);
+    while (!call->limit_closed)
+        uv_run(client->loop, UV_RUN_NOWAIT);
+}
+
 static const struct gl_stream_events client_call_events = {
     .on_message = call_on_message,
     .on_data = call_on_data,
@@ -283,7 +318,6 @@ enum gl_status gl_client_call(struct gl_client *client, const char *service, con
         outcome_set(ret_outcome, gl_status_from_errno(error), uv_strerror(error));
         return ret_outcome->status;
     }
-    while (!call.ended)
-        uv_run(client->loop, UV_RUN_ONCE);
+    call_run(client, &call);
     return ret_outcome->status;
 }

@@ -40,6 +40,9 @@ bool gl_client_has_ended(const struct gl_client *client);
  * with LOST or NOT_STARTED. */
 struct gl_mux *gl_client_mux(struct gl_client *client);
 
+/* From now on gl_client_call() gives up after so long, with TIMED_OUT; 0: never. */
+void gl_client_limit(struct gl_client *client, unsigned limit_ms);
+
 /* Called for each message of the answer, decoded; it is freed after the call. */
 typedef void (*gl_client_item_cb)(void *ctx, const ProtobufCMessage *item);
 

@@ -22,6 +22,7 @@
 #include "list.h"
 #include "mux.h"
 #include "quota.h"
+#include "refusals.h"
 #include "settings.h"
 #include "site.h"
 #include "trust.h"
@@ -60,6 +61,7 @@ struct gl_daemon {
     struct gl_list doors, admissions, sessions, clients, waiters, watchers;
     struct gl_list holders; /* one of each user who is connected to the control socket */
     unsigned n_admissions, n_clients;
+    struct gl_refusals refusals;
     struct gl_places *places; /* how often each virtual machine dials */
     struct gl_listener *control;
     struct gl_quota client_log_quota; /* of lines about clients that are not let in */

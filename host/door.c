@@ -22,6 +22,7 @@ void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum g
     char address[GL_TRUST_PLACE_SIZE], more[48] = "";
     unsigned suppressed;
     door->refused++;
+    gl_refusals_add(&door->daemon->refusals, from, status, text, by_peer, gl_now_s());
     if (!gl_quota_take(&door->log_quota, uv_hrtime() / 1000000, &suppressed))
         return;
     gl_address_text(from, address, sizeof address);

@@ -128,6 +128,7 @@ static void forget(struct gl_call *call, const ProtobufCMessage *request)
 
 struct status_buffer {
     Gl__HostStatus__Listener listeners[GL_LISTEN_MAX], *pointers[GL_LISTEN_MAX];
+    Gl__HostStatus__Refusal refusals[GL_REFUSALS_MAX], *refusal_pointers[GL_REFUSALS_MAX];
     char addresses[GL_LISTEN_MAX][600];
     char *state, *config; /* paths as valid UTF-8 */
 };
@@ -148,6 +149,24 @@ static size_t fill_listeners(const struct gl_daemon *daemon, struct status_buffe
         buffer->pointers[n++] = out;
     }
     return n;
+}
+
+static size_t fill_refusals(const struct gl_daemon *daemon, struct status_buffer *buffer)
+{
+    const struct gl_refusals *refusals = &daemon->refusals;
+    for (size_t i = 0; i < refusals->count; i++) {
+        const struct gl_refusal *refusal = &refusals->items[i];
+        Gl__HostStatus__Refusal *out = &buffer->refusals[i];
+        gl__host_status__refusal__init(out);
+        out->place = (char *)(uintptr_t)refusal->place;
+        out->reason = (char *)(uintptr_t)refusal->reason;
+        out->status = (uint32_t)refusal->status;
+        out->by_guest = refusal->by_guest;
+        out->at = refusal->at;
+        out->count = refusal->count;
+        buffer->refusal_pointers[i] = out;
+    }
+    return refusals->count;
 }
 
 static unsigned count_connected(const struct gl_daemon *daemon)
@@ -189,6 +208,12 @@ static void status_of(struct gl_call *call, const ProtobufCMessage *request)
     status.trust =
         (char *)(uintptr_t)(daemon->settings->trust == GL_TRUST_APPROVE ? "approve" : "first-use");
     status.site = &site;
+    /* Places and reasons are of guests that the user may not know of. */
+    if (gl_control_may(client, NULL, "host", "status")) {
+        status.n_refusals = fill_refusals(daemon, buffer);
+        status.refusals = buffer->refusal_pointers;
+    }
+    status.store_error = (char *)(uintptr_t)daemon->trust->save_error;
     status.guests_connected = count_connected(daemon);
     status.guests_known = daemon->trust->count;
     gl_call_reply(call, &status);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "escape.h"
 #include "store.h"
 #include "trust.h"
 
@@ -88,10 +89,12 @@ int gl_trust_save(struct gl_trust *trust, struct gl_why *why)
         json_array_append_new(guests, entry_to_json(ENTRY_OF(node)));
     json_object_set_new(doc, "forgotten", gl_forgotten_to_json(&trust->forgotten));
     json_object_set_new(doc, "issued_from", json_integer((json_int_t)trust->forgotten.issued_from));
-    int err = gl_store_save(trust->path, doc, why);
+    struct gl_why fault = {""};
+    int err = gl_store_save(trust->path, doc, &fault);
     json_decref(doc);
     trust->dirty = err < 0;
-    return err;
+    gl_escape(trust->save_error, sizeof trust->save_error, fault.text, strlen(fault.text));
+    return err < 0 ? gl_why(why, err, "%s", fault.text) : 0;
 }
 
 int gl_trust_flush(struct gl_trust *trust, struct gl_why *why)

@@ -76,8 +76,9 @@ struct gl_trust {
     unsigned count;
     uint64_t numbers; /* given */
     struct gl_forgotten forgotten;
-    char **reserved; /* names of the configuration, NULL at the end */
-    bool dirty;      /* something of little weight is to be written: gl_trust_flush() */
+    char save_error[256]; /* why the store could not be written the last time; empty: it was */
+    char **reserved;      /* names of the configuration, NULL at the end */
+    bool dirty;           /* something of little weight is to be written: gl_trust_flush() */
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
     void *ctx;

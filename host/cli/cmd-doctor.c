@@ -15,13 +15,16 @@
 #include "out.h"
 #include "proto/guestlink.pb-c.h"
 
+#define PROBE_MS 5000u
+#define RECENT_S 120u /* an agent that is refused asks again each 30 s at least */
+
 enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_BAD };
 
 struct doctor {
     struct gl_cli *cli;
     const char *guest; /* as the user calls it; NULL: all */
     char *name;        /* of that one */
-    bool bad, seen;
+    bool bad, seen, refused;
     json_t *checks;
 };
 
@@ -45,9 +48,35 @@ static void say(struct doctor *d, enum verdict verdict, const char *advice, cons
         printf("%-5s %s\n", words[verdict], safe);
         if (advice[0] != '\0')
             printf("      -> %s\n", advice);
+        fflush(stdout); /* the next one may take its time */
         gl_free(safe);
     }
     gl_free(text);
+}
+
+/* Where nothing is known of the guest: else look_at_guest() says what keeps it out. */
+static void look_at_refusal(struct doctor *d, const Gl__HostStatus__Refusal *refusal)
+{
+    uv_timeval64_t now;
+    char ago[32], times[48] = "";
+    if (uv_gettimeofday(&now) == 0 && refusal->at + RECENT_S < (uint64_t)now.tv_sec)
+        return;
+    /* A connection that broke proves nothing, and of one guest's another one's may not be told. */
+    bool bad = refusal->status != GL_STATUS_LOST && refusal->status != GL_STATUS_UNAVAILABLE &&
+               refusal->status != GL_STATUS_TIMED_OUT && d->guest == NULL;
+    d->refused = d->refused || bad;
+    if (refusal->count > 1)
+        snprintf(times, sizeof(times), ", %" PRIu64 " times", refusal->count);
+    gl_out_ago(refusal->at, ago, sizeof(ago));
+    if (refusal->by_guest)
+        say(d, bad ? VERDICT_BAD : VERDICT_NOTE,
+            "look at the agent's log in that guest: which host, or site, does it trust?",
+            "a guest at %s refuses this host (last %s%s): %s", refusal->place, ago, times,
+            refusal->reason);
+    else
+        say(d, bad ? VERDICT_BAD : VERDICT_NOTE, "see the daemon's log",
+            "a connection from %s was not let in (last %s%s): %s", refusal->place, ago, times,
+            refusal->reason);
 }
 
 static void look_at_host(void *ctx, const ProtobufCMessage *item)
@@ -71,6 +100,14 @@ static void look_at_host(void *ctx, const ProtobufCMessage *item)
             say(d, VERDICT_OK, "", "it listens at %s: %" PRIu64 " accepted, %" PRIu64 " refused",
                 l->address, l->accepted, l->refused);
     }
+    for (size_t i = 0; i < host->n_refusals; i++)
+        look_at_refusal(d, host->refusals[i]);
+    if (host->store_error[0] != '\0')
+        say(d, VERDICT_BAD,
+            "make room, or mend the folder: no new guest is let in, no key accepted or revoked "
+            "until "
+            "then",
+            "it cannot keep what it knows of guests: %s", host->store_error);
 }
 
 /* Exactly what to type: a name would take whatever key is there by then. */
@@ -170,6 +207,7 @@ static void look(struct doctor *d)
         say(d, VERDICT_BAD, "", "%s", outcome.text);
         return;
     }
+    gl_client_limit(d->cli->client, PROBE_MS);
     say(d, VERDICT_OK, "", "the control socket %s answers", d->cli->control);
     if (gl_client_call(d->cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
                        look_at_host, d, &outcome) != GL_STATUS_OK)
@@ -179,7 +217,7 @@ static void look(struct doctor *d)
     else if (gl_client_call(d->cli->client, "host", "list", "", &empty, &gl__guest__descriptor,
                             look_at_guest, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not list its guests: %s", outcome.text);
-    else if (!d->seen)
+    else if (!d->seen && !d->refused)
         say(d, VERDICT_NOTE, "start guestlink-agent in a guest", "no guest has ever connected");
 }
 
@@ -205,7 +243,9 @@ const struct gl_command gl_command_doctor = {
     .name = "doctor",
     .synopsis = "[GUEST]",
     .summary = "Look for what is wrong with the host daemon, or with the way to a guest.",
-    .help = "Exit status 1 if something is bad; each finding says what to do.\n",
+    .help =
+        "Exit status 1 if something is bad; each finding says what to do. What does not answer\n"
+        "within 5 seconds is a finding, too.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """doctor names what keeps a guest out, and what to type."""
+import os
 import shutil
+import subprocess
+import time
 
 from world import until
 
@@ -79,3 +82,50 @@ def test_a_guest_whose_policy_is_broken(make_world):
     world.wait_state("connected")
     verdict, advice = about(findings(world, "g1"), "ping is denied", "agent.conf:2")
     assert verdict == "bad" and "SIGHUP" in advice
+
+
+def test_a_guest_that_refuses_this_host(make_world):
+    world = make_world()
+    world.start()
+    world.agent.stop()
+    world.hostd.stop()
+    shutil.rmtree(world.hostd_state)  # another host, another site
+    world.start_hostd()
+    agent = world.start_agent(wait=False)
+    agent.wait_log("not the one that this guest remembers")
+    found = until(lambda: (r := world.gl("--json", "doctor")).returncode == 1 and findings(world),
+                  "doctor tells of it")
+    verdict, advice = about(found, "refuses this host", world.guests, "remembers")
+    assert verdict == "bad" and "agent's log" in advice
+    assert not any("no guest has ever" in finding for finding in found), found
+    found = findings(world, "g1")
+    assert about(found, "refuses this host")[0] == "note"
+    assert about(found, "no guest named g1")[0] == "bad"
+
+
+def test_a_store_that_cannot_be_written(world):
+    store = world.hostd_state + "/guests.json"
+    os.rename(store, store + ".aside")
+    os.mkdir(store)
+    assert world.gl("rename", "g1", "g2").returncode == 1
+    verdict, advice = about(findings(world), "cannot keep what it knows", "guests.json")
+    assert verdict == "bad" and "make room" in advice
+    os.rmdir(store)
+    world.gl("rename", "g1", "g2", check=True)
+    findings(world, status=0)
+
+
+def test_an_agent_that_does_not_answer(world):
+    """Bounded, and what is found is shown at once."""
+    with world.agent.paused():
+        start = time.monotonic()
+        doctor = world.popen("doctor", "g1", stderr=subprocess.DEVNULL)
+        for line in doctor.stdout:
+            if b"g1 is connected" in line:
+                break
+        assert time.monotonic() - start < 4
+        rest = doctor.stdout.read().decode()
+        assert doctor.wait() == 1
+        assert "its agent does not answer: no answer within 5 s" in rest
+        assert time.monotonic() - start < 20
+    world.wait_guest()
