@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "config.h"
+#include "glob.h"
 #include "mem.h"
+#include "registry.h"
 
 /* ------------------------------------------------------------------ words */
 
@@ -165,15 +167,47 @@ static int check_default(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+/* Whether there is a service, a method or a group that the pattern could mean. */
+static bool means_something(const char *field, const char *pattern)
+{
+    static const char *const groups[] = {"inspect", "run", "files", "manage"};
+    for (size_t i = 0; strcmp(field, "group") == 0 && i < GL_ARRAY_SIZE(groups); i++)
+        if (gl_glob_match(pattern, groups[i]))
+            return true;
+    for (const struct gl_service *const *s = gl_registry_services(); *s; s++) {
+        if (strcmp(field, "service") == 0 && gl_glob_match(pattern, (*s)->name))
+            return true;
+        for (const struct gl_method *m = (*s)->methods; m->name; m++)
+            if (strcmp(field, "method") == 0 && gl_glob_match(pattern, m->name))
+                return true;
+    }
+    return false;
+}
+
+/* NULL, or why nothing is what the pattern asks for: a slip, and a deny rule would not deny. */
+static const char *pattern_fault(const char *field, const char *pattern)
+{
+    bool path = strcmp(field, "program") == 0 || strcmp(field, "path") == 0;
+    bool name = strcmp(field, "service") == 0 || strcmp(field, "method") == 0 ||
+                strcmp(field, "group") == 0;
+    if (!*pattern)
+        return "it is empty";
+    if (path && !strchr("/*?\\", *pattern) && !strchr(pattern, ':'))
+        return "a path begins with a slash";
+    const char *fault = path ? gl_glob_path_fault(pattern) : gl_glob_fault(pattern);
+    if (!fault && name && !means_something(field, pattern))
+        return "this agent has none of that name";
+    return fault;
+}
+
 static int check_patterns(cfg_t *cfg, cfg_opt_t *opt)
 {
     for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
         const char *pattern = cfg_opt_getnstr(opt, i);
-        bool absolute =
-            strcmp(cfg_opt_name(opt), "program") == 0 || strcmp(cfg_opt_name(opt), "path") == 0;
-        if (*pattern && (!absolute || strchr("/*?\\", *pattern) || strchr(pattern, ':')))
+        const char *fault = pattern_fault(cfg_opt_name(opt), pattern);
+        if (!fault)
             continue;
-        cfg_error(cfg, "'%s' can match no %s", pattern, cfg_opt_name(opt));
+        cfg_error(cfg, "'%s' can match no %s: %s", pattern, cfg_opt_name(opt), fault);
         return -1;
     }
     return 0;

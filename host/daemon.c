@@ -14,6 +14,7 @@
 #include "places.h"
 #include "platform.h"
 #include "reload.h"
+#include "rules-check.h"
 #include "session.h"
 #include "startup.h"
 
@@ -244,10 +245,12 @@ int gl_daemon_run(struct gl_settings *settings)
         if (err < 0)
             stop(&daemon);
     }
-    if (err < 0)
+    if (err < 0) {
         gl_error("%s", why.text);
-    else
+    } else {
+        gl_rules_warn(daemon.loop, settings->rules, settings->config);
         gl_startup_notify("READY=1");
+    }
     uv_run(daemon.loop, UV_RUN_DEFAULT);
     daemon_done(&daemon);
     return err < 0 ? 1 : 0;

@@ -11,6 +11,8 @@
 uint32_t gl_platform_uid(void); /* the effective one */
 /* The gid of a group; UV_ENOENT. */
 int gl_platform_group(const char *name, uint32_t *ret_gid);
+/* The uid of a user; UV_ENOENT. */
+int gl_platform_user(const char *name, uint32_t *ret_uid);
 /* Whether this process is root, or its primary group is that of that name: then the control socket
  * is shared with the group. */
 bool gl_platform_serves_group(const char *name);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rules-check.h"
+
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -86,5 +88,6 @@ void gl_reload(struct gl_daemon *daemon)
     else
         gl_info("%s: read again, %zu rules", config, gl_rules_count(daemon->settings->rules));
     gl_log_set_level(fresh->log_level);
+    gl_rules_warn(daemon->loop, daemon->settings->rules, fresh->config);
     gl_settings_free(fresh);
 }

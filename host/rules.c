@@ -98,6 +98,21 @@ size_t gl_rules_count(const struct gl_rules *rules)
     return rules->n;
 }
 
+void gl_rules_walk(const struct gl_rules *rules,
+                   void (*on_pattern)(void *ctx, size_t rule, const char *field,
+                                      const char *pattern),
+                   void *ctx)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct rule *rule = &rules->items[i];
+        const struct patterns *const fields[] = {&rule->user, &rule->group, &rule->guest,
+                                                 &rule->service};
+        for (size_t f = 0; f < GL_ARRAY_SIZE(fields); f++)
+            for (size_t k = 0; k < fields[f]->n; k++)
+                on_pattern(ctx, i + 1, gl_rules_options[f].name, fields[f]->items[k]);
+    }
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static bool fits_user(const struct rule *rule, const struct gl_user *user)

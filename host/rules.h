@@ -30,6 +30,11 @@ extern cfg_opt_t gl_rules_options[];
 struct gl_rules *gl_rules_new(cfg_t *cfg, uint32_t own_uid);
 void gl_rules_free(struct gl_rules *rules); /* NULL is fine */
 size_t gl_rules_count(const struct gl_rules *rules);
+/* Calls back for each pattern of each rule; they are counted from 1. */
+void gl_rules_walk(const struct gl_rules *rules,
+                   void (*on_pattern)(void *ctx, size_t rule, const char *field,
+                                      const char *pattern),
+                   void *ctx);
 
 struct gl_rules_guest {
     const char *name, *id;

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "platform.h"
+#include "rules-check.h"
 
 #define PROGRAM        "guestlink-hostd"
 #define DEFAULT_CONFIG GL_SYSCONFDIR "/hostd.conf"
@@ -188,9 +189,11 @@ static const struct {
     const char *option;
     cfg_validate_callback_t check;
 } checks[] = {
-    {"listen", check_listen}, {"control", check_filled},       {"control-mode", check_mode},
-    {"state", check_filled},  {"control-group", check_filled}, {"host-name", check_filled},
-    {"trust", check_trust},   {"log-level", check_level},      {"resume-time", check_resume},
+    {"listen", check_listen},          {"control", check_filled},
+    {"control-mode", check_mode},      {"state", check_filled},
+    {"control-group", check_filled},   {"host-name", check_filled},
+    {"allow", gl_rules_check_section}, {"trust", check_trust},
+    {"log-level", check_level},        {"resume-time", check_resume},
 };
 
 static void install_checks(void)
@@ -199,6 +202,8 @@ static void install_checks(void)
         for (cfg_opt_t *opt = options; opt->name; opt++)
             if (strcmp(opt->name, checks[i].option) == 0)
                 opt->validcb = checks[i].check;
+    for (cfg_opt_t *opt = gl_rules_options; opt->name; opt++)
+        opt->validcb = gl_rules_check_pattern;
 }
 
 /* A text of the command line wins over the file's. */

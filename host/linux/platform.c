@@ -31,6 +31,17 @@ int gl_platform_group(const char *name, uint32_t *ret_gid)
     return found ? 0 : err ? -err : UV_ENOENT;
 }
 
+int gl_platform_user(const char *name, uint32_t *ret_uid)
+{
+    char *buffer = gl_alloc(DATABASE_BUFFER);
+    struct passwd entry, *found = NULL;
+    int err = getpwnam_r(name, &entry, buffer, DATABASE_BUFFER, &found);
+    if (found)
+        *ret_uid = found->pw_uid;
+    gl_free(buffer);
+    return found ? 0 : err ? -err : UV_ENOENT;
+}
+
 bool gl_platform_serves_group(const char *name)
 {
     uint32_t gid;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SIGHUP: the host daemon reads its configuration again, and goes on."""
+"""The host daemon's configuration: read again by SIGHUP; slips in it are told."""
 import os
 import pwd
 import signal
@@ -70,3 +70,46 @@ def test_what_else_counts_at_once_and_what_needs_a_restart(make_world):
     world.gl("rename", "g2", "g1", check=True)
     assert not world.hostd.log_lines("is called 'g2' now")
     assert world.guest()["state"] == "connected"
+
+
+@pytest.mark.parametrize("text,says", [
+    ("\nallow { }\n", ":2: a rule without any field"),
+    ("allow {\n  user = alice\n  guest = \"web[0-9]\"\n}\n", ":3: 'web[0-9]' can match no guest"),
+    ('allow { service = "" }\n', ":1: '' can match no service"),
+])
+def test_rules_that_nobody_can_mean_are_refused(make_world, text, says):
+    world = make_world(hostd_conf=text)
+    hostd = world.daemon("guestlink-hostd", ["--listen", f"unix:{world.guests}", "--control",
+                                             world.control, "--state", world.hostd_state,
+                                             "--config", world.hostd_conf], "refused.log")
+    world.daemons.remove(hostd)
+    assert hostd.wait() == 1
+    assert world.hostd_conf + says in hostd.log()
+
+
+def test_unknown_users_groups_and_services_are_told(make_world):
+    rules = """
+        allow { user = {root, "123456", "no*", alcie}  group = {root, opps} }
+        allow { service = {exec, "file.*", "file.recieve", "trust.accept", "power", "*.get"} }
+    """
+    world = make_world(hostd_conf=rules)
+    world.start()
+
+    def warned(count):
+        for what in ("rule 1 is for user 'alcie'", "rule 1 is for group 'opps'",
+                     "rule 2 allows 'file.recieve'", "rule 2 allows 'power'"):
+            assert len(world.hostd.wait_log(what, count)) == count
+        assert len(world.hostd.log_lines(" warn ")) == 4 * count, world.hostd.log()
+
+    warned(1)
+    reload(world, None, "read again")
+    warned(2)
+
+
+def test_every_service_of_an_agent_is_known(make_world):
+    world = make_world()
+    world.start()
+    services = [s["name"] for s in world.gl("--json", "info", "g1", check=True).json["info"]["services"]]
+    assert "exec" in services
+    reload(world, "\n".join(f"allow {{ service = {name} }}" for name in services), "read again")
+    assert not world.hostd.log_lines(" warn ")

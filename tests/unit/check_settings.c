@@ -231,9 +231,30 @@ START_TEST(broken_policy_denies_everything)
            "program");
     broken("policy {\n  deny x { service = exec  user = { } }\n}\n", 2, "user");
     broken("policy {\n  deny x { service = '' }\n}\n", 2, "service");
-    broken("policy {\n  deny x { service = a }\n  deny x { service = b }\n}\n", 3, "x");
+    broken("policy {\n  deny x { service = exec }\n  deny x { service = file }\n}\n", 3, "x");
     broken("policy { default = allow }\nname = a\npolicy { default = allow }\n", 3, "twice");
-    broken("policy {\n  deny { service = a }\n}\n", 2, "");
+    broken("policy {\n  deny { service = exec }\n}\n", 2, "");
+}
+END_TEST
+
+/* A deny rule with a slip would deny nothing. */
+START_TEST(patterns_that_match_nothing_are_slips)
+{
+    broken("policy {\n  deny x { service = exce }\n}\n", 2, "'exce' can match no service");
+    broken("policy {\n  deny x { service = {exec, 'fiel*'} }\n}\n", 2, "'fiel*'");
+    broken("policy {\n  deny x { method = sned }\n}\n", 2, "'sned' can match no method");
+    broken("policy {\n  allow x { group = inspct }\n}\n", 2, "'inspct' can match no group");
+    broken("policy {\n  deny x { path = '/etc/../root/*' }\n}\n", 2, "'.' and '..'");
+    broken("policy {\n  deny x { path = '*/.' }\n}\n", 2, "'.' and '..'");
+    broken("policy {\n  deny x { path = '/etc//x' }\n}\n", 2, "two slashes");
+    broken("policy {\n  deny x { path = '/root/' }\n}\n", 2, "end with a slash");
+    broken("policy {\n  deny x { program = \"/usr/bin/[a-z]*\" }\n}\n", 2, "[ is no wildcard");
+    broken("policy {\n  deny x { user = '{a,b}' }\n}\n", 2, "{ is no wildcard");
+    struct gl_settings *settings =
+        load("policy { deny x { path = {'/a\\[b', '/', '/*', '*/..x/.y', '/a/*/?'}  "
+             "service = 'f*'  method = 's?nd'  group = manage } }\n");
+    ck_assert_msg(!settings->policy_error, "%s", settings->policy_error);
+    gl_settings_free(settings);
 }
 END_TEST
 
@@ -312,6 +333,7 @@ static Suite *suite(void)
     tcase_add_test(tc, missing_file);
     tcase_add_test(tc, rules);
     tcase_add_test(tc, broken_policy_denies_everything);
+    tcase_add_test(tc, patterns_that_match_nothing_are_slips);
     tcase_add_test(tc, the_rest_of_a_broken_file);
     tcase_add_test(tc, shipped_example);
     suite_add_tcase(s, tc);
