@@ -50,6 +50,7 @@ struct gl_dial {
     bool flaps;                            /* the last one did not */
     bool was_of_use;                       /* the last one was, however short */
     bool here_only;
+    bool allow_loopback;
     bool patient;     /* in this round somebody asked for patience */
     uint64_t reached; /* when the last handshake succeeded; 0: never */
     size_t here;      /* the place that is dialled, or was reached */
@@ -180,7 +181,8 @@ static void on_connect(void *ctx, int status, struct gl_transport *t)
     dial->connect = NULL;
     if (status < 0) {
         char line[128];
-        snprintf(line, sizeof(line), "cannot connect: %s", uv_strerror(status));
+        snprintf(line, sizeof(line), "cannot connect: %s",
+                 gl_transport_error_text(dial->places[dial->here].address, status));
         fail(dial, GL_STATUS_UNAVAILABLE, line);
         return;
     }
@@ -198,6 +200,12 @@ static void on_timer(uv_timer_t *timer)
     /* Reserved source ports tell a vsock host that root is speaking. */
     struct gl_connect_options options = {.privileged_port = true};
     dial->state = CONNECTING;
+    if (!dial->allow_loopback && gl_settings_is_loopback(dial->places[dial->here].address)) {
+        fail(dial, GL_STATUS_UNAVAILABLE,
+             "not dialled: it leads back into this guest, to whoever listens there, as there is no "
+             "vsock device that leads to a host");
+        return;
+    }
     int err = gl_transport_connect(dial->loop, dial->places[dial->here].address, &options,
                                    on_connect, dial, &dial->connect);
     if (err < 0)
@@ -213,14 +221,17 @@ static void wait_for_next(struct gl_dial *dial, uint64_t ms)
 
 /* ------------------------------------------------------------------ interface */
 
-struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_address *addresses, size_t count,
+struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_settings *settings,
                             const struct gl_dial_events *events, void *ctx)
 {
+    const struct gl_address *addresses = settings->connect;
+    size_t count = settings->n_connect;
     struct gl_dial *dial = gl_alloc0(sizeof(*dial) + count * sizeof(struct place));
     dial->loop = loop;
     dial->events = events;
     dial->ctx = ctx;
     dial->count = count;
+    dial->allow_loopback = settings->allow_loopback;
     for (size_t i = 0; i < count; i++) {
         dial->places[i].address = &addresses[i];
         gl_address_format(&addresses[i], dial->places[i].text, sizeof(dial->places[i].text));

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "handshake.h"
+#include "settings.h"
 #include "transport.h"
 
 struct gl_dial;
@@ -25,8 +26,9 @@ struct gl_dial_events {
                  size_t early_len);
 };
 
-/* The addresses must outlive the dial; there is at least one. */
-struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_address *addresses, size_t count,
+/* Dials what settings->connect has, which must outlive the dial; there is at least one. What leads
+ * back into this guest is left out unless allow_loopback says otherwise. */
+struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_settings *settings,
                             const struct gl_dial_events *events, void *ctx);
 /* Frees it once its handles are closed; no event follows. */
 void gl_dial_free(struct gl_dial *dial);

@@ -334,8 +334,7 @@ struct gl_session *gl_session_new(struct gl_agent *agent, struct gl_identity *id
     session->trust = trust;
     session->loop = gl_agent_loop(agent);
     uv_random(NULL, NULL, session->instance, sizeof(session->instance), 0, NULL);
-    session->dial =
-        gl_dial_new(session->loop, settings->connect, settings->n_connect, &dial_events, session);
+    session->dial = gl_dial_new(session->loop, settings, &dial_events, session);
     uv_timer_init(session->loop, &session->stop_timer);
     uv_timer_init(session->loop, &session->quiet_timer);
     session->stop_timer.data = session->quiet_timer.data = session;

@@ -62,4 +62,8 @@ void gl_settings_free(struct gl_settings *settings); /* NULL is fine */
 /* Whether an agent can dial the address at all. NULL, or a static text that says why not. */
 const char *gl_settings_judge_address(const struct gl_address *address);
 
+/* Whether the address leads back into this guest, as things are now: to be asked before each dial,
+ * as devices and CIDs change. */
+bool gl_settings_is_loopback(const struct gl_address *address);
+
 #endif

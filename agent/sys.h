@@ -23,7 +23,7 @@ bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE]);
 bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE]);
 
 /* Whether this vsock CID is the guest's own: connecting to it reaches a process of this guest, not
- * the host. */
+ * the host. As it is now: the host's CID (2) is so while no device leads to a host. */
 bool gl_sys_is_own_cid(uint32_t cid);
 
 /* Gives back to the system what the allocator keeps and nobody uses. */

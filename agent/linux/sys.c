@@ -46,17 +46,31 @@ bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE])
     return false;
 }
 
+/*
+ * A kernel with no transport that leads out of the machine takes the host's CID for its own
+ * (net/vmw_vsock/af_vsock.c, vsock_use_local_transport). The ioctl tells the CID that such a
+ * transport gives the machine; else that of a host, if this machine is one itself (vhost), or ANY.
+ * hv_sock knows no CIDs: it says ANY as well.
+ */
+static bool reaches_host(uint32_t own)
+{
+    return (own > VMADDR_CID_HOST && own != VMADDR_CID_ANY) ||
+           access("/sys/bus/vmbus/drivers/hv_sock", F_OK) == 0;
+}
+
 bool gl_sys_is_own_cid(uint32_t cid)
 {
-    if (cid <= VMADDR_CID_HOST || cid == VMADDR_CID_ANY)
+    if (cid < VMADDR_CID_HOST || cid == VMADDR_CID_ANY)
         return cid == VMADDR_CID_LOCAL;
     int fd = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     unsigned own = VMADDR_CID_ANY;
-    bool same = ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &own) == 0 && own == cid;
+    int r = ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &own);
     close(fd);
-    return same;
+    if (r != 0)
+        return false;
+    return cid == VMADDR_CID_HOST ? !reaches_host(own) : own == cid;
 }
 
 void gl_sys_trim_memory(void)

@@ -171,10 +171,11 @@ def test_what_runs_the_tests_passes_the_status_on():
 
 def test_an_agent_without_an_address_dials_the_default_in_vain(make_world):
     """What a slip in a test would do: it ends at the guard."""
-    own = make_world()
+    # Where this machine has no device to a host, its address would not even be tried.
+    own = make_world(agent_conf="allow-loopback = true\n")
     with pytest.raises(OSError):
         socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
     agent = own.daemon("guestlink-agent", ["--state", own.agent_state, "--config", own.agent_conf],
                        "agent.log")
-    agent.wait_log("vsock:host:1007: cannot connect: address family not supported")
+    agent.wait_log("vsock:host:1007: cannot connect: this kernel has no vsock")
     agent.stop()
