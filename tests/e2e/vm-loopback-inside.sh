@@ -1,0 +1,388 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# The checks of vm-loopback.sh, which see to it that this is started at each boot of the machine. Prints a line a check, `ok N what` or
+# `not ok N what`, and at the end their number, `1..N`; what a check that failed has said follows it behind '# '.
+# Each check is a function that is run with set -e.
+# shellcheck disable=SC2317 # functions are called by their names
+set -u
+state=/e2e/state
+mkdir -p "$state"
+cd /e2e || exit
+guest=vmtest
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root
+
+gl() { timeout 60 guestlink "$@"; }
+sockets() { timeout 30 ./vm-sockets.py "$@"; }
+
+# Whether two texts are the same; both are in the trace (set -x).
+is() { [ "$1" = "$2" ]; }
+
+# Until a command is well; a minute at most. Only its last try is shown.
+until_well() {
+    { set +x; } 2>/dev/null
+    deadline=$(($(date +%s) + 60))
+    until "$@" >/tmp/until 2>&1; do
+        if [ "$(date +%s)" -ge "$deadline" ]; then
+            cat /tmp/until
+            echo "not within a minute: $*"
+            return 1
+        fi
+        sleep 0.2
+    done
+    set -x
+}
+
+check() { # FUNCTION WHAT
+    number=$(($(cat "$state/number" 2>/dev/null || echo 0) + 1))
+    echo "$number" >"$state/number"
+    start=$(date +%s%3N)
+    (
+        set -eux
+        "$1"
+    ) >"$state/said" 2>&1
+    status=$?
+    took=$(($(date +%s%3N) - start))
+    if [ "$status" -eq 0 ]; then
+        echo "ok $number $2 ($took ms)"
+    else
+        echo "not ok $number $2 ($took ms, status $status)"
+        tail -n 60 "$state/said" | cut -c 1-500 | sed 's/^/# /'
+        # The console of the machine has the journal.
+        echo "check $number failed: $2" >/dev/kmsg
+    fi
+}
+
+other_process() { # UNIT PID: it runs, and is not that
+    now=$(main_pid "$1")
+    [ "$now" -gt 1 ] && [ "$now" != "$2" ]
+}
+main_pid() { systemctl show --property MainPID --value "$1"; }
+# Python would take a second each time.
+field() { # KEY: of the only guest in ls
+    gl --json ls | sed -n "s/.*[{,] *\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p"
+}
+connected() { is "$(field state)" connected; }
+
+# ------------------------------------------------------------------ each boot
+
+boot() {
+    systemctl is-system-running --wait || true
+    is "$(systemctl --failed --plain --no-legend)" ""
+}
+
+modules() {
+    lsmod | grep -w vsock_loopback
+    [ -c /dev/vsock ]
+}
+
+units() {
+    systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
+    is "$(systemctl show --property NRestarts --value guestlink-agent.service)" 0
+    is "$(systemctl show --property NRestarts --value guestlink-hostd.service)" 0
+    is "$(ps -o user= -p "$(main_pid guestlink-hostd)")" guestlink
+    is "$(stat -c '%a %U:%G' /run/guestlink/control.sock)" "660 root:guestlink"
+}
+
+reached() {
+    gl wait --timeout 50 "$guest"
+    gl ls
+    # From a port below 1024, on this very machine.
+    field address | grep -E '^vsock:local:(51[2-9]|5[2-9][0-9]|[6-9][0-9][0-9]|100[0-6])$'
+    # The kernel says so, too.
+    ss --vsock -n -p state established | grep -E '1:1007 .*guestlink-hostd|guestlink-agent.*1:1007'
+}
+
+# ------------------------------------------------------------------ first boot
+
+looks() {
+    gl info "$guest"
+    is "$(gl --json info "$guest" | python3 -c 'import json, sys; i = json.load(sys.stdin)["info"]; print(i["hostname"], i["os_id"], i["kernel"])')" \
+        "vmtest debian $(uname -r)"
+    gl ping -c 3 "$guest"
+    gl doctor "$guest"
+}
+
+exec_root() {
+    is "$(gl exec "$guest" -- id -un)" root
+    is "$(printf 'hello' | gl exec -i "$guest" -- tr a-z A-Z)" HELLO
+    status=0
+    gl exec "$guest" -- sh -c 'kill -TERM $$' || status=$?
+    is "$status" 143
+    # More than any buffer of the link and of the socket, both ways.
+    head -c 20000000 /dev/urandom >/tmp/big
+    is "$(gl exec -i "$guest" -- cat </tmp/big | sha256sum)" "$(sha256sum </tmp/big)"
+}
+
+exec_user() {
+    # shellcheck disable=SC2016
+    gl exec -u alice "$guest" -- sh -c 'id -un; pwd; cat /proc/self/cgroup; loginctl list-sessions --no-legend; echo "$XDG_SESSION_ID $XDG_RUNTIME_DIR"' >/tmp/alice
+    cat /tmp/alice
+    is "$(head -n 1 /tmp/alice)" alice
+    is "$(sed -n 2p /tmp/alice)" /home/alice
+    grep '^0::/user\.slice/user-1000\.slice/session-.*\.scope$' /tmp/alice
+    grep -w 'alice' /tmp/alice | grep -w 1000
+    grep '^[^ ][^ ]* /run/user/1000$' /tmp/alice
+}
+
+session_ends() {
+    no_session() { ! loginctl list-sessions --no-legend | grep -w alice; }
+    until_well no_session
+}
+
+shell() {
+    status=0
+    { printf 'tty; stty size; id -un\n' && printf 'exit 7\n'; } |
+        timeout 60 script -q -e -c "stty rows 33 cols 99; guestlink shell $guest" /dev/null >/tmp/shell || status=$?
+    cat -v /tmp/shell
+    is "$status" 7
+    tr -d '\r' </tmp/shell | grep '/dev/pts/[0-9]'
+    tr -d '\r' </tmp/shell | grep '^33 99$'
+    tr -d '\r' </tmp/shell | grep '^root$'
+}
+
+digests() { (cd "$1" && find . -type f -exec sha256sum {} + && find . ! -type f -printf '%p %y %m %l\n') | LC_ALL=C sort; }
+
+copy_tree() {
+    mkdir -p /tmp/src/deep/er "/tmp/src/with space" /tmp/src/empty
+    for i in $(seq 100); do echo "file $i" >"/tmp/src/deep/er/$i"; done
+    : >"/tmp/src/with space/nothing"
+    cp /tmp/big /tmp/src/big
+    ln -s deep/er/1 /tmp/src/link
+    chmod 751 /tmp/src/deep
+    rm -rf /tmp/there /tmp/back
+    gl cp -r /tmp/src "$guest:/tmp/there"
+    digests /tmp/src >/tmp/src.sums
+    digests /tmp/there | diff /tmp/src.sums -
+    gl cp -r "$guest:/tmp/there" /tmp/back
+    digests /tmp/back | diff /tmp/src.sums -
+}
+
+unprivileged_refused() {
+    is "$(runuser -u alice -- timeout 30 ./vm-sockets.py knock 1 1007)" closed
+    journalctl -b -u guestlink-hostd --no-pager | grep 'source port is not below 1024'
+    # Nor may she listen where agents look for their host.
+    is "$(runuser -u alice -- timeout 30 ./vm-sockets.py listen 1007)" EACCES
+    connected
+}
+
+cut_agent() { sockets cut "$(main_pid guestlink-agent)"; }
+
+cut_exec() {
+    before=$(field resumes)
+    # shellcheck disable=SC2016
+    gl exec "$guest" -- sh -c 'for i in $(seq 40); do echo $i; sleep 0.1; done; exit 5' >/tmp/counted &
+    counting=$!
+    begun() { grep -x 5 /tmp/counted; }
+    until_well begun
+    connections=$(cut_agent)
+    is "$connections" 1
+    status=0
+    wait "$counting" || status=$?
+    is "$status" 5
+    seq 40 | cmp - /tmp/counted
+    [ "$(field resumes)" -gt "$before" ]
+}
+
+cut_copy() {
+    before=$(field resumes)
+    rm -rf /tmp/cut
+    gl cp /tmp/big "$guest:/tmp/cut" &
+    copying=$!
+    cuts=0
+    while kill -0 "$copying" && [ "$cuts" -lt 3 ]; do
+        [ "$(cut_agent)" = 0 ] || cuts=$((cuts + 1))
+    done
+    wait "$copying"
+    cmp /tmp/big /tmp/cut
+    [ "$cuts" -gt 0 ]
+    [ "$(field resumes)" -gt "$before" ]
+}
+
+stopped() {
+    before=$(field resumes)
+    # shellcheck disable=SC2016
+    gl exec "$guest" -- sh -c 'for i in $(seq 20); do echo $i; sleep 1; done; exit 6' >/tmp/counted &
+    counting=$!
+    begun() { grep -x 2 /tmp/counted; }
+    until_well begun
+    # Longer than the heartbeat waits.
+    kill -STOP "$(main_pid guestlink-agent)"
+    gone() { is "$(field state)" detached; }
+    until_well gone
+    kill -CONT "$(main_pid guestlink-agent)"
+    status=0
+    wait "$counting" || status=$?
+    is "$status" 6
+    seq 20 | cmp - /tmp/counted
+    [ "$(field resumes)" -gt "$before" ]
+}
+
+# Runs a command in an exec that has the agent restarted; its own output has to come whole.
+restarted_by() {
+    before=$(main_pid guestlink-agent)
+    gl exec "$guest" -- sh -c "$1; echo done with \$?" >/tmp/restart
+    cat /tmp/restart
+    is "$(tail -n 1 /tmp/restart)" "done with 0"
+    until_well other_process guestlink-agent "$before"
+    until_well connected
+    gl exec "$guest" -- true
+}
+
+restart_inside() {
+    restarted_by /usr/libexec/guestlink/restart-agent
+    grep 'restarted when that has ended' /tmp/restart
+}
+
+upgrade_inside() {
+    restarted_by 'dpkg -i /debs/next/guestlink-agent_*.deb'
+    dpkg-query -W -f '${Version}\n' guestlink-agent | grep 'next$'
+}
+
+upgrade_host() {
+    before=$(main_pid guestlink-hostd)
+    dpkg -i /debs/next/guestlink-host_*.deb
+    is "$(systemctl is-active guestlink-hostd.service)" active
+    [ "$(main_pid guestlink-hostd)" != "$before" ]
+    until_well connected
+    gl exec "$guest" -- true
+}
+
+crash_agent() {
+    before=$(main_pid guestlink-agent)
+    kill -KILL "$before"
+    until_well other_process guestlink-agent "$before"
+    until_well connected
+    gl exec "$guest" -- true
+}
+
+# What runs is ended, as the new daemon knows nothing of it, and is told apart from what never began.
+crash_host() {
+    before=$(main_pid guestlink-hostd)
+    gl exec "$guest" -- sleep 50 >/tmp/crashed 2>&1 &
+    running=$!
+    runs() { pgrep -x sleep; }
+    until_well runs
+    kill -KILL "$before"
+    status=0
+    wait "$running" || status=$?
+    cat /tmp/crashed
+    is "$status" 125
+    until_well other_process guestlink-hostd "$before"
+    until_well connected
+    gl exec "$guest" -- true
+    ended() { ! pgrep -x sleep; }
+    until_well ended
+}
+
+identity() {
+    field fingerprint >"$state/fingerprint"
+    sha256sum /var/lib/guestlink/agent/agent.key >"$state/key"
+}
+
+reboot_inside() {
+    # Its answer may be lost with the agent.
+    gl exec "$guest" -- systemctl --no-block reboot || true
+}
+
+# ------------------------------------------------------------------ second boot
+
+same_identity() {
+    sha256sum -c "$state/key"
+    is "$(field fingerprint)" "$(cat "$state/fingerprint")"
+    is "$(field name)" "$guest"
+    is "$(gl --json ls | grep -o '"id"' | wc -l)" 1
+    gl exec "$guest" -- true
+}
+
+# This machine has no device that leads out of it, so that the kernel takes the host's address for its own.
+no_way_out() {
+    cp /etc/guestlink/agent.conf /tmp/agent.conf
+    : >/etc/guestlink/agent.conf
+    since=$(date '+%F %T')
+    systemctl restart guestlink-agent
+    said() { journalctl -b -u guestlink-agent --since "$since" --no-pager | grep 'vsock:host:1007: .*leads back into this guest'; }
+    until_well said
+    [ "$(field state)" != connected ]
+    cp /tmp/agent.conf /etc/guestlink/agent.conf
+    systemctl restart guestlink-agent
+    until_well connected
+}
+
+# Without what the system itself writes as it runs, and without drivers.
+listing() {
+    find / -xdev \( -path /usr/lib/modules -o -path /usr/share/zoneinfo -o -path /tmp -o -path /e2e -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o \
+        -path '/var/lib/dpkg/*-old' -o -path /var/lib/systemd -o -path /var/tmp \) -prune -o -print | LC_ALL=C sort
+}
+
+purge() {
+    dpkg --purge guestlink-agent guestlink-host
+    listing >"$1"
+}
+
+purged() {
+    purge "$state/purged"
+    # The user stays; nothing else has the name but the tests' own files.
+    find / -xdev -iname '*guestlink*' ! -path '/proc/*' ! -path '/debs/*' ! -path '/e2e/*' >/tmp/left
+    find /run /sys/fs/cgroup /dev -iname '*guestlink*' ! -path '/run/credentials/*' >>/tmp/left
+    cat /tmp/left
+    [ ! -s /tmp/left ]
+    is "$(systemctl list-units --all --plain --no-legend '*guestlink*')" ""
+    is "$(pgrep -l guestlink || true)" ""
+    getent passwd guestlink
+}
+
+installed_live() {
+    mkdir /etc/guestlink
+    printf 'connect = {"vsock:local:1007"}\nallow-loopback = true\n' >/etc/guestlink/agent.conf
+    printf 'listen = "vsock:any:1007"\nallow-loopback = true\n' >/etc/guestlink/hostd.conf
+    # dpkg would ask what to do with files that are there already.
+    dpkg --force-confold -i /debs/guestlink-agent_*.deb /debs/guestlink-host_*.deb
+    gl wait --timeout 50 "$guest"
+    is "$(gl exec "$guest" -- id -un)" root
+    [ "$(field fingerprint)" != "$(cat "$state/fingerprint")" ]
+}
+
+purged_again() {
+    purge "$state/purged-again"
+    diff "$state/purged" "$state/purged-again"
+}
+
+# ------------------------------------------------------------------ the order
+
+check boot "the system is up, no unit has failed"
+check modules "vsock_loopback is loaded, /dev/vsock is there"
+check units "agent and host daemon came up by themselves"
+check reached "the agent reached the host daemon over AF_VSOCK, from a port below 1024"
+
+if [ ! -e "$state/second" ]; then
+    : >"$state/second"
+    check looks "info, ping, doctor"
+    check exec_root "exec as root: output, input, signal, 20 MB through cat"
+    check exec_user "exec as a user: a login session of its own, outside of the agent's cgroup"
+    check session_ends "that session has ended with it"
+    check shell "shell in a terminal: its size, its exit status"
+    check copy_tree "cp of a tree, there and back"
+    check unprivileged_refused "who comes from an unprivileged port is refused"
+    check cut_exec "exec goes on when the connection is cut"
+    check cut_copy "cp goes on when the connection is cut"
+    check stopped "exec goes on when the agent was stopped for longer than the heartbeat waits"
+    check restart_inside "the agent is restarted from inside an exec, after it"
+    check upgrade_inside "the agent's package is upgraded from inside an exec"
+    check upgrade_host "the host's package is upgraded"
+    check crash_agent "an agent that was killed is back"
+    check crash_host "a host daemon that was killed is back; what ran has ended"
+    check identity "the keys are noted"
+    # The end of this boot ends us; that it was by this is seen after it.
+    reboot_inside >/dev/null 2>&1
+    sleep 90
+    echo "not ok 0 reboot from inside an exec"
+else
+    check same_identity "after a reboot from inside an exec: the same agent, the same key"
+    check no_way_out "an agent that looks for the host does not take a process of its own machine for it"
+    check purged "purged: nothing is left"
+    check installed_live "installed into the running system: up without a reboot, with a new key"
+    check purged_again "purged again: the files are those from before"
+    echo "1..$(cat "$state/number")"
+fi
+systemctl --no-block poweroff
