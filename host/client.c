@@ -96,6 +96,18 @@ static const struct gl_greet_events client_greet_events = {
 static void client_explain(struct gl_client *client, int error)
 {
     char line[sizeof(client->outcome.text)];
+    uv_fs_t request;
+    bool is_file = error == UV_ECONNREFUSED &&
+                   uv_fs_stat(NULL, &request, client->path, NULL) == 0 &&
+                   ((request.statbuf.st_mode & S_IFMT) == S_IFREG ||
+                    (request.statbuf.st_mode & S_IFMT) == S_IFDIR);
+    if (is_file) {
+        snprintf(line, sizeof(line),
+                 "%s is no socket: name the host daemon's with --control or $GUESTLINK_CONTROL",
+                 client->path);
+        client_settle(client, GL_STATUS_UNAVAILABLE, line);
+        return;
+    }
     switch (error) {
     case UV_ENOENT:
     case UV_ECONNREFUSED:

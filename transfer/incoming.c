@@ -223,6 +223,8 @@ int gl_incoming_begin(struct gl_incoming *in, struct gl_dir *dir, const char *na
     in->state = GL_INCOMING_CONTENT;
     if (in->stream_fd < 0) {
         err = open_part(in, dir);
+        if (err == UV_ENOENT) /* as of proc(5): the folder is there, and open */
+            return give_up(in, GL_STATUS_PRECONDITION, "its folder takes no new files");
         if (err)
             return give_up_errno(in, err);
     }

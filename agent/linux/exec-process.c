@@ -26,6 +26,7 @@
 #include "reaper.h"
 
 #define SILENCE_MS 100  /* see exec-process.h: what is left behind and holds the output ... */
+#define SHOWN_MAX  256  /* of a program's, folder's or user's name in an error */
 #define LINGER_MS  2000 /* ... and what does not stop writing */
 #define VACANCY_MS 100  /* until we look again at a terminal that nobody has open */
 #define STUCK_MS                                                                                   \
@@ -307,10 +308,20 @@ static void on_exited(struct gl_exec_process *p, int status)
     look_settled(p);
 }
 
+/* Whoever asked knows the name: a long one is only repeated as far as it is told apart by. */
+static const char *shorten(const char *text, char *buf, size_t size)
+{
+    if (strlen(text) < size)
+        return text;
+    snprintf(buf, size, "%.*s...", (int)size - 4, text);
+    return buf;
+}
+
 static void on_failed(struct gl_exec_process *p, const struct gl_exec_report *report,
                       const char *more)
 {
-    const char *what = report->text;
+    char cut[SHOWN_MAX];
+    const char *what = shorten(report->text, cut, sizeof(cut));
     const char *why = strerror(report->error);
     int err = uv_translate_sys_error(report->error);
     switch ((enum gl_exec_stage)report->stage) {

@@ -14,12 +14,12 @@
 
 #define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
-enum { OPTION_JSON = 0x7f00, OPTION_HELP };
+enum { OPTION_JSON = 0x7f00, OPTION_HELP, OPTION_CONTROL };
 
 static void cli_help(const struct gl_command *command)
 {
-    printf("usage: guestlink [--control PATH] [--json] %s %s\n\n%s\n", command->name,
-           command->synopsis, command->summary);
+    printf("usage: guestlink [--control PATH] [--json] %s%s%s\n\n%s\n", command->name,
+           command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
     if (command->help[0] != '\0')
         printf("\n%s", command->help);
 }
@@ -30,11 +30,12 @@ static struct option *cli_merge(const struct option *longs)
     size_t n = 0;
     while (longs != NULL && longs[n].name != NULL)
         n++;
-    struct option *all = GL_NEW0_ARRAY(struct option, n + 3);
+    struct option *all = GL_NEW0_ARRAY(struct option, n + 4);
     if (n > 0)
         memcpy(all, longs, n * sizeof(*all));
     all[n] = (struct option){"json", no_argument, NULL, OPTION_JSON};
     all[n + 1] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    all[n + 2] = (struct option){"control", required_argument, NULL, OPTION_CONTROL};
     return all;
 }
 
@@ -52,11 +53,18 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
             cli->json = true;
             continue;
         }
+        if (result == OPTION_CONTROL && optarg[0] != '\0') {
+            cli->control = optarg;
+            continue;
+        }
         if (result == 'h' && !own_h)
             result = OPTION_HELP;
         if (result == OPTION_HELP) {
             cli_help(cli->command);
             *ret_exit = 0;
+            result = GL_CLI_EXIT;
+        } else if (result == OPTION_CONTROL) {
+            *ret_exit = gl_cli_usage(cli, "--control wants the path of a socket");
             result = GL_CLI_EXIT;
         } else if (result == '?' || result == ':') {
             const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
@@ -153,26 +161,42 @@ void gl_cli_notice(const struct gl_cli *cli, const char *guest, const char *code
     gl_free(message);
 }
 
+/* The call has failed since nobody is there any more; what the transport says of it tells little.
+ */
+static bool daemon_is_gone(const struct gl_cli *cli, const struct gl_outcome *outcome)
+{
+    return (outcome->status == GL_STATUS_LOST || outcome->status == GL_STATUS_NOT_STARTED) &&
+           cli->client != NULL && gl_client_has_ended(cli->client);
+}
+
 int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *outcome)
 {
     const char *text = outcome->text, *hint = "";
+    if (daemon_is_gone(cli, outcome)) {
+        text = "the host daemon went away";
+        guest = NULL;
+    }
+    if (text[0] == '\0' && outcome->status == GL_STATUS_LOST && cli->lost_hint != NULL)
+        text = "connection lost";
     if (text[0] == '\0') /* which has the hint, where there is one */
         return gl_cli_error(cli, guest, outcome->status, "%s", gl_status_text(outcome->status));
     switch (outcome->status) {
     case GL_STATUS_LOST:
-        hint = " (it may have run; look before you try again)";
+        hint =
+            cli->lost_hint != NULL ? cli->lost_hint : "it may have run; look before you try again";
         break;
     case GL_STATUS_NOT_STARTED:
-        hint = " (nothing was started; it is safe to try again)";
+        hint = "nothing was started; it is safe to try again";
         break;
     case GL_STATUS_UNSUPPORTED:
-        hint = " (is the agent older than this program? compare 'guestlink version' and "
-               "'guestlink info')";
+        hint = "is the agent older than this program? compare 'guestlink version' and "
+               "'guestlink info'";
         break;
     default:
         break;
     }
-    return gl_cli_error(cli, guest, outcome->status, "%s%s", text, hint);
+    return gl_cli_error(cli, guest, outcome->status, "%s%s%s%s", text, hint[0] ? " (" : "", hint,
+                        hint[0] ? ")" : "");
 }
 
 int gl_cli_connect(struct gl_cli *cli)

@@ -23,6 +23,7 @@ struct gl_cli {
     const char *control; /* path of the control socket */
     bool json;
     const struct gl_command *command; /* the one that runs */
+    const char *lost_hint;            /* what to do about a call that is lost; NULL: the usual */
     uv_loop_t *loop;
     struct gl_client *client; /* after gl_cli_connect() */
 };
@@ -39,10 +40,10 @@ struct gl_command {
 };
 
 /*
- * getopt_long(3) with --help (-h) and --json added to every command: returns an option's value, -1
- * when there are no more, or GL_CLI_EXIT when the command must return *ret_exit at once (help was
- * shown, or a wrong option reported). `shorts` should begin with '+' where options end at the first
- * operand.
+ * getopt_long(3) with --help (-h), --json and --control added to every command: returns an option's
+ * value, -1 when there are no more, or GL_CLI_EXIT when the command must return *ret_exit at once
+ * (help was shown, or a wrong option reported). `shorts` should begin with '+' where options end at
+ * the first operand.
  */
 #define GL_CLI_EXIT (-2)
 int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,

@@ -40,6 +40,7 @@ struct cp {
     struct gl_transfer_counts counts;
     struct gl_outcome outcome; /* of the copy as a whole: the first that is not OK counts */
     bool failed;               /* something was not copied, and that was said */
+    int signal;                /* which interrupted it; 0: none */
     uint64_t start_ns;
     uv_signal_t signals[SIGNALS];
     uv_timer_t patience;
@@ -81,7 +82,10 @@ static int take_operands(struct cp *cp, int argc, char **argv)
     for (size_t i = 0; i < cp->count; i++) {
         size_t len = guest_length(argv[i]);
         if (cp->to_guest && len > 0)
-            return gl_cli_usage(cli, "both sides are guests; copy by way of this machine");
+            return gl_cli_usage(cli,
+                                "both sides are guests; copy by way of this machine (a path of "
+                                "this machine with a colon in it is written ./%s)",
+                                argv[i]);
         if (!cp->to_guest && (len != named || strncmp(argv[i], cp->guest, named) != 0))
             return gl_cli_usage(cli, "all sources must be of one guest, '%s' is not of %s", argv[i],
                                 cp->guest);
@@ -130,6 +134,7 @@ static int check_stream(struct cp *cp)
     cp->standard_stream = from || to;
     if (!cp->standard_stream)
         return 0;
+    cp->cli->lost_hint = "not all was copied";
     if (cp->count > 1)
         return gl_cli_usage(cp->cli, "with - there can be one source only");
     if (cp->recursive || cp->resume)
@@ -354,10 +359,12 @@ static int start_receiving(struct cp *cp)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct cp *cp = handle->data;
-    (void)number;
     for (size_t i = 0; i < SIGNALS; i++)
         uv_signal_stop(&cp->signals[i]);
-    give_up(cp, GL_STATUS_CANCELLED, "interrupted; the same with --resume goes on");
+    if (cp->outcome.status == GL_STATUS_OK)
+        cp->signal = number;
+    give_up(cp, GL_STATUS_CANCELLED,
+            cp->standard_stream ? "interrupted" : "interrupted; the same with --resume goes on");
 }
 
 static void watch_signals(struct cp *cp)
@@ -401,8 +408,10 @@ static int copy(struct cp *cp)
     uv_close((uv_handle_t *)&cp->patience, NULL);
     gl_presence_free(cp->presence);
     uv_run(cp->cli->loop, UV_RUN_NOWAIT);
-    if (cp->outcome.status != GL_STATUS_OK)
-        return gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
+    if (cp->outcome.status != GL_STATUS_OK) {
+        int status = gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
+        return cp->signal ? 128 + cp->signal : status;
+    }
     show_summary(cp);
     return cp->failed ? cp->cli->command->failure : 0;
 }
@@ -414,6 +423,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
                                           {"quiet", no_argument, NULL, 'q'},
                                           {NULL, 0, NULL, 0}};
     struct cp cp = {.cli = cli};
+    cli->lost_hint = "not all was copied; the same with --resume goes on";
     int option, status;
     while ((option = gl_cli_getopt(cli, argc, argv, "rq", longs, &status)) != -1) {
         if (option == GL_CLI_EXIT)
@@ -461,7 +471,9 @@ const struct gl_command gl_command_cp = {
         "may write to only if that is the folder's owner or yourself; other hard links keep the "
         "old\n"
         "content. If single files fail the rest is copied, and the exit status is 1; so it is if\n"
-        "another program changed a file meanwhile, which is copied as it was read.\n"
+        "another program changed a file meanwhile, which is copied as it was read. Signal N "
+        "(Ctrl-C,\n"
+        "TERM, HUP) that interrupts it makes it 128+N; what was copied is kept for --resume.\n"
         "\n"
         "  guestlink cp -r site web1:/srv/\n"
         "  guestlink cp web1:/etc/fstab web1:/etc/hosts backup/\n"

@@ -87,6 +87,11 @@ static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc
         return gl_cli_usage(cli, "a GUEST is expected");
     const char *guest = argv[0];
     int first = argc > 1 && strcmp(argv[1], "--") == 0 ? 2 : 1;
+    if (first == 1 && argc > 1 && argv[1][0] == '-')
+        return gl_cli_usage(cli,
+                            "options go before GUEST, and '%.40s' comes after it (if that is the "
+                            "program to run, write -- before it)",
+                            argv[1]);
     if (first >= argc)
         return gl_cli_usage(cli, "a program to run is expected after %s", guest);
     int status = gl_cli_check_guest(cli, guest);

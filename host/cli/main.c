@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line that people use: global options, then one command. */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,9 +45,12 @@ static const char *default_control(void)
 /* A full disk under stdout is found here at the latest. */
 static int finish(struct gl_cli *cli, int status)
 {
-    if ((fflush(stdout) == 0 && !ferror(stdout)) || status != 0)
+    int error = fflush(stdout) == 0 ? 0 : errno;
+    if ((error == 0 && !ferror(stdout)) || status != 0)
         return status;
-    return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output");
+    return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output%s%s",
+                        error != 0 ? ": " : "",
+                        error != 0 ? uv_strerror(uv_translate_sys_error(error)) : "");
 }
 
 static int run_command(struct gl_cli *cli, int argc, char **argv)
@@ -139,7 +143,7 @@ int main(int argc, char **argv)
     cli.command = find_command(argv[optind]);
     if (cli.command == NULL) {
         cli.json = wants_json(argc, argv);
-        return gl_cli_usage(&cli, "there is no command '%s'", argv[optind]);
+        return gl_cli_usage(&cli, "there is no command '%.40s'", argv[optind]);
     }
     return run_command(&cli, argc - optind, argv + optind);
 }

@@ -101,6 +101,24 @@ def test_no_command_at_all(shared):
     assert (result.returncode, result.out) == (2, "") and "usage: guestlink" in result.err
 
 
+def test_the_socket_may_be_named_after_the_command(shared):
+    env = {"GUESTLINK_CONTROL": "/nonexistent"}
+    for args in (["ls"], ["ping", "-c", "1", "g1"], ["trust", "ls"]):
+        assert shared.gl(*args, "--control", shared.control, env=env).returncode == 0, args
+    assert shared.gl("exec", "--control", shared.control, "g1", "--", "true", env=env).returncode == 0
+    one_line(shared.gl("ls", "--control", ""), 2, "--control")
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc"])
+def test_a_control_socket_that_is_none(shared, path):
+    one_line(shared.gl("--control", path, "ls"), 1, f"{path} is no socket")
+
+
+def test_output_that_cannot_be_written_has_a_reason(shared):
+    with open("/dev/full", "wb") as full:
+        one_line(shared.gl("ls", stdout=full), 1, "standard output: no space left on device")
+
+
 # ---------------------------------------------------------------- help and versions
 
 def test_help_lists_every_command(shared):
@@ -116,6 +134,7 @@ def test_help_explains_every_option(shared, command):
         assert result.err == ""
         synopsis, _, rest = result.out.partition("\n")
         assert synopsis.startswith("usage: guestlink ") and f" {command} " in synopsis + " "
+        assert synopsis == synopsis.rstrip()
         own = synopsis.partition("--json]")[2]
         for option in re.findall(r"(?<![\w-])(--?[a-zA-Z][\w-]*)", own):
             assert re.search(rf"(?<![\w-]){option}(?![\w-])", rest), f"{option} is not explained"

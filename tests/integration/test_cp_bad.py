@@ -63,7 +63,7 @@ def test_cp(shared, tmp_path):
             ([f"g1:{there}/missing", "/no/such/folder/x"], []),
             ([here + "/folder", f"g1:{there}/"], ["folder"]),  # -r is missing
             ([here + "/file", "/etc/hostname", f"g1:{there}/not-there"], ["not-there"]),
-            ([here + "/file", "g1:/proc/version"], ["/proc/version"]),
+            ([here + "/file", "g1:/proc/version"], ["/proc/version: its folder takes no new files"]),
             (["-r", here + "/folder", f"g1:{there}/x" + "y" * 300], []),
     ):
         one_line(shared.gl("cp", *args), 1, *words)

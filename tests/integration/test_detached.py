@@ -68,7 +68,7 @@ def test_a_call_says_that_it_waits_and_one_signal_ends_it(detached, call, number
     elif call == "info":
         assert status == -number
     else:
-        assert status == 1 and "interrupted" in err
+        assert status == 128 + number and "interrupted" in err
     assert not os.path.exists(detached.path("never")) and not os.path.exists("/tmp/never")
 
 

@@ -94,12 +94,14 @@ def test_arguments_that_almost_fit_are_refused_in_the_same_words(shared, spare):
 def test_options_end_at_the_guest(shared):
     assert shared.gl("exec", G, "echo", "-i", "--", "-t").out == "-i -- -t\n"
     assert shared.gl("exec", "--", G, "--", "echo", "--", "x").out == "-- x\n"
+    assert "'-x': not found" in shared.gl("exec", G, "--", "-x").err
 
 
 @pytest.mark.parametrize("args, about", [
     ((), "GUEST"), ((G,), "program"), ((G, "--"), "program"), (("--nonsense", G, "true"), "--nonsense"),
     (("-e", "novalue", G, "true"), "-e"), (("--timeout", "0", G, "true"), "--timeout"),
     (("--timeout", "x", G, "true"), "--timeout"), (("-d", G, "true"), "-d"),
+    ((G, "-i", "--", "cat"), "before GUEST"), ((G, "--timeout", "5", "sleep", "1"), "before GUEST"),
 ])
 def test_wrong_usage_is_125(shared, args, about):
     result = shared.gl("exec", *args)
@@ -128,6 +130,11 @@ def files(tmp_path_factory):
         (folder / name).write_text(text)
         (folder / name).chmod(mode)
     return folder
+
+
+def test_a_long_name_is_not_repeated(shared):
+    result = shared.gl("exec", G, "--", "x" * 100000)
+    assert result.returncode in (126, 127) and "'xxxx" in result.err and len(result.err) < 400
 
 
 @pytest.mark.parametrize("name, status", [
