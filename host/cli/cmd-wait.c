@@ -11,13 +11,17 @@
 #include "proto/guestlink.pb-c.h"
 
 #define TIMEOUT_MAX_S 31536000.0
+#define LOOK_MS       1000u /* then it is looked what keeps the guest out, */
+#define LOOK_AGAIN_MS 5000u /* and from time to time again */
+#define LOOK_LIMIT_MS 300u  /* for that, as the time limit of the user counts */
 
 struct waiter {
     struct gl_cli *cli;
     struct gl_stream *stream;
-    uv_timer_t timer;
+    uv_timer_t timer, look_timer;
     struct gl_outcome outcome;
-    bool over, timed_out;
+    bool over, timed_out, look;
+    char kept_out[320]; /* why the guest would not be let in if it came; "": nothing is known */
 };
 
 static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice message, size_t charge)
@@ -50,6 +54,58 @@ static void on_timeout(uv_timer_t *timer)
     gl_stream_release(w->stream);
 }
 
+/* ------------------------------------------------------------------ what keeps it out */
+
+static void on_look_timer(uv_timer_t *timer)
+{
+    ((struct waiter *)timer->data)->look = true;
+}
+
+static void on_guest(void *ctx, const ProtobufCMessage *item)
+{
+    const Gl__Guest *guest = (const Gl__Guest *)item;
+    struct waiter *w = ctx;
+    switch (guest->trust) {
+    case GL__TRUST_STATE__TRUST_STATE_PENDING:
+        snprintf(w->kept_out, sizeof(w->kept_out),
+                 "it waits for approval: guestlink trust accept %s", guest->fingerprint);
+        break;
+    case GL__TRUST_STATE__TRUST_STATE_REVOKED:
+        snprintf(w->kept_out, sizeof(w->kept_out),
+                 "its key was revoked; guestlink trust accept %s lets it in again",
+                 guest->fingerprint);
+        break;
+    case GL__TRUST_STATE__TRUST_STATE_MISMATCH:
+    case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
+        snprintf(w->kept_out, sizeof(w->kept_out),
+                 "its key is in doubt: guestlink doctor %s says more", guest->name);
+        break;
+    default:
+        w->kept_out[0] = '\0';
+    }
+}
+
+/* One that is not known yet may still come. */
+static void look(struct waiter *w, const char *guest)
+{
+    Gl__GuestRef ref = GL__GUEST_REF__INIT;
+    struct gl_outcome outcome;
+    ref.guest = (char *)(uintptr_t)guest;
+    w->look = false;
+    gl_client_limit(w->cli->client, LOOK_LIMIT_MS);
+    gl_client_call(w->cli->client, "host", "get", "", &ref, &gl__guest__descriptor, on_guest, w,
+                   &outcome);
+}
+
+static void look_and_tell(struct waiter *w, const char *guest)
+{
+    char before[sizeof(w->kept_out)];
+    memcpy(before, w->kept_out, sizeof(before));
+    look(w, guest);
+    if (!w->over && w->kept_out[0] != '\0' && strcmp(before, w->kept_out) != 0)
+        gl_cli_notice(w->cli, guest, "KEPT_OUT", "waiting, but %s", w->kept_out);
+}
+
 static const struct gl_stream_events events = {.on_message = on_message, .on_end = on_end};
 
 /* Without a time limit it is a plain call; with one the stream is cancelled when it runs out. */
@@ -65,17 +121,27 @@ static int wait_for(struct gl_cli *cli, const char *guest, bool ready, double se
                              GL_FLAG_INTERACTIVE, &events, &w, &w.stream);
     if (error == 0 && seconds >= 0)
         uv_timer_start(&w.timer, on_timeout, (uint64_t)(seconds * 1000), 0);
-    while (error == 0 && !w.over)
+    uv_timer_init(cli->loop, &w.look_timer);
+    w.look_timer.data = &w;
+    uv_timer_start(&w.look_timer, on_look_timer, LOOK_MS, LOOK_AGAIN_MS);
+    while (error == 0 && !w.over) {
         uv_run(cli->loop, UV_RUN_ONCE);
+        if (w.look && !w.over)
+            look_and_tell(&w, guest);
+    }
+    if (w.timed_out && w.kept_out[0] == '\0')
+        look(&w, guest);
+    uv_close((uv_handle_t *)&w.look_timer, NULL);
     uv_close((uv_handle_t *)&w.timer, NULL);
     uv_run(cli->loop, UV_RUN_NOWAIT);
 
     if (error < 0)
         return gl_cli_error(cli, guest, GL_STATUS_UNAVAILABLE, "%s", uv_strerror(error));
     if (w.timed_out)
-        return gl_cli_error(cli, guest, GL_STATUS_TIMED_OUT,
-                            "not %s after %g s; see 'guestlink ls' and the agent's log",
-                            ready ? "ready" : "connected", seconds);
+        return gl_cli_error(
+            cli, guest, GL_STATUS_TIMED_OUT, "not %s after %g s%s%s", ready ? "ready" : "connected",
+            seconds, w.kept_out[0] != '\0' ? ": " : "; ",
+            w.kept_out[0] != '\0' ? w.kept_out : "see 'guestlink ls' and the agent's log");
     if (w.outcome.status == GL_STATUS_OK)
         return 0;
     int status = gl_cli_fail(cli, guest, &w.outcome);
@@ -121,7 +187,8 @@ const struct gl_command gl_command_wait = {
     .help = "  --for ready      the guest takes commands (default)\n"
             "  --for connected  the link is up\n"
             "  --timeout SEC    give up after so long, with exit status 1 (default: never)\n\n"
-            "A guest that is not known yet is waited for as well: give its whole name.\n",
+            "A guest that is not known yet is waited for as well: give its whole name. If its key\n"
+            "is what keeps it out, that is said after a second.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

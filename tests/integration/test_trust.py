@@ -177,6 +177,26 @@ def test_a_forgotten_guest_waits_again_though_it_has_a_certificate(make_world):
     world.wait_guest()
 
 
+def test_waiting_for_a_guest_that_is_kept_out_says_so(make_world):
+    world = make_world(hostd_conf="trust = approve\n")
+    world.start_hostd()
+    waiter = world.popen("wait", "g1")  # before anything is known of it
+    world.start_agent(wait=False)
+    accept = f"guestlink trust accept {wait_trust(world, 'pending')['fingerprint']}"
+    said = waiter.stderr.readline().decode()
+    assert said.startswith("guestlink wait: g1: ") and accept in said, said
+    fails(world.gl("wait", "--timeout", "0.1", "g1"), "not ready", "waits for approval", accept)
+    world.gl(*accept.split()[1:], check=True)
+    assert waiter.wait(60) == 0
+    assert waiter.stderr.read() == b""
+    world.gl("trust", "revoke", "g1", check=True)
+    result = world.gl("--json", "wait", "--timeout", "3", "g1")
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert result.returncode == 1 and len(lines) == 2, result
+    assert lines[0]["notice"]["code"] == "KEPT_OUT" and "revoked" in lines[0]["notice"]["message"]
+    assert accept in lines[1]["error"]["message"]
+
+
 # ---------------------------------------------------------------- names
 
 def test_a_name_is_kept_with_its_key(world):
