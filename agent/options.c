@@ -112,6 +112,8 @@ static enum gl_options_result take(struct gl_settings_options *options, int opti
         options->state = value;
         return GL_OPTIONS_RUN;
     case OPTION_CONFIG:
+        if (!*value)
+            return bad("--config: no file");
         options->config = value;
         return GL_OPTIONS_RUN;
     case OPTION_LOG_LEVEL:

@@ -131,6 +131,7 @@ static int check_limit(cfg_t *cfg, cfg_opt_t *opt)
     } limits[] = {
         {"calls", 1, 65536},
         {"programs", 1, 65536},
+        {"copies", 1, 1024},
         {"window-memory", 0, 1024L * 1024 * 1024},
         {"resume-seconds", 1, 24L * 3600},
     };
@@ -146,11 +147,9 @@ static int check_limit(cfg_t *cfg, cfg_opt_t *opt)
 }
 
 static cfg_opt_t limit_opts[] = {
-    CFG_INT("calls", 1024, CFGF_NONE),
-    CFG_INT("programs", 512, CFGF_NONE),
-    CFG_INT("window-memory", 8L * 1024 * 1024, CFGF_NONE),
-    CFG_INT("resume-seconds", 60, CFGF_NONE),
-    CFG_END(),
+    CFG_INT("calls", 1024, CFGF_NONE),        CFG_INT("programs", 512, CFGF_NONE),
+    CFG_INT("copies", 64, CFGF_NONE),         CFG_INT("window-memory", 8L * 1024 * 1024, CFGF_NONE),
+    CFG_INT("resume-seconds", 60, CFGF_NONE), CFG_END(),
 };
 
 static cfg_opt_t opts[] = {
@@ -225,6 +224,7 @@ static int take(struct gl_settings *settings, const struct gl_settings_options *
     settings->allow_loopback = cfg_getbool(cfg, "allow-loopback") == cfg_true;
     settings->calls_max = (uint32_t)cfg_getint(limits, "calls");
     settings->programs_max = (uint32_t)cfg_getint(limits, "programs");
+    settings->copies_max = (uint32_t)cfg_getint(limits, "copies");
     settings->window_memory = (size_t)cfg_getint(limits, "window-memory");
     settings->resume_ms = (uint64_t)cfg_getint(limits, "resume-seconds") * 1000;
     int err = take_trust(settings, cfg, ret_error);

@@ -32,6 +32,7 @@ struct gl_settings {
     bool allow_loopback;
     uint32_t calls_max;       /* at a time */
     uint32_t programs_max;    /* of exec, at a time */
+    uint32_t copies_max;      /* of file, at a time: a thread each */
     size_t window_memory;     /* all windows' growth together, bytes */
     uint64_t resume_ms;       /* how long a session waits for its host */
     struct gl_policy *policy; /* never NULL */

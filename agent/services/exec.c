@@ -313,8 +313,11 @@ static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
     if (why)
         return gl_call_finish(call, GL_STATUS_INVALID, "%s", why);
     if (jobs >= gl_agent_settings(gl_agent_of(call))->programs_max)
-        return gl_call_finish(call, GL_STATUS_LIMIT, "%u programs are running, which is the limit",
-                              jobs);
+        return gl_call_finish(
+            call, GL_STATUS_LIMIT,
+            "%u programs are running, which is the limit of this guest (agent.conf: "
+            "programs): try again when one has ended",
+            jobs);
     struct job *job = GL_NEW0(struct job);
     job->call = call;
     int err = start_process(job, loop, start, &why);

@@ -13,7 +13,6 @@
 #include "service.h"
 #include "transfer.h"
 
-#define COPIES_MAX  64u /* at a time: a thread each */
 #define SOURCES_MAX 4096u
 
 struct copy {
@@ -161,9 +160,13 @@ static void began(struct copy *copy, int error)
 
 static bool is_full(struct gl_call *call)
 {
-    if (copies < COPIES_MAX)
+    if (copies < gl_agent_settings(gl_agent_of(call))->copies_max)
         return false;
-    gl_call_finish(call, GL_STATUS_LIMIT, "%u copies are under way", copies);
+    gl_call_finish(
+        call, GL_STATUS_LIMIT,
+        "%u copies are under way, which is the limit of this guest (agent.conf: copies): try "
+        "again when one has ended",
+        copies);
     return true;
 }
 

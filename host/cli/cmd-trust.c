@@ -150,6 +150,10 @@ static int site_init(struct gl_cli *cli, int argc, char **argv, bool force)
     Gl__SiteInit request = GL__SITE_INIT__INIT;
     if (argc > 1)
         return gl_cli_usage(cli, "trust site init takes at most one NAME");
+    if (argc == 0 && !force)
+        return gl_cli_usage(cli,
+                            "trust site init wants a NAME for the site; 'trust site' shows the "
+                            "present one");
     if (argc == 1)
         request.name = argv[0];
     request.force = force;
@@ -280,7 +284,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
 
 const struct gl_command gl_command_trust = {
     .name = "trust",
-    .synopsis = "ls | accept FINGERPRINT|GUEST | revoke GUEST | site [init [--force] [NAME] | "
+    .synopsis = "ls | accept FINGERPRINT|GUEST | revoke GUEST | site [init [--force] NAME | "
                 "export [FILE] | "
                 "join FILE]",
     .summary = "Show and decide which guests' keys are accepted; manage the site.",
@@ -297,13 +301,16 @@ const struct gl_command gl_command_trust = {
         "it\n"
         "                   back; after 'guestlink forget' it is as a key that never came, "
         "and\n"
-        "                   no certificate of the site lets it in here. Other hosts of the site let "
+        "                   no certificate of the site lets it in here. Other hosts of the site "
+        "let "
         "it\n"
         "                   in until it is revoked there too\n"
         "  site             the site that this host belongs to, and the keys\n"
-        "  site init NAME   make a new site with a new key; --force replaces an old one, and "
-        "guests\n"
-        "                   that pinned it must be told\n"
+        "  site init NAME   give the site that this host made for itself at its first start a "
+        "name;\n"
+        "                   its key stays. --force makes a new site with a new key, and guests "
+        "that\n"
+        "                   pinned the old one must be told\n"
         "  site export FILE write the site, with its secret key, for another host to join\n"
         "  site join FILE   belong to that site from now on: its guests trust this host\n",
     .failure = 1,

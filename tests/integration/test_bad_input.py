@@ -39,7 +39,7 @@ def one_line(result, status, *words):
     ["wait", "--timeout", "x", "g1"], ["wait", "--timeout", "-1", "g1"], ["wait", "--timeout", "g1"],
     ["rename", "g1"], ["rename", "a", "b", "c"], ["forget"], ["forget", "a", "b"], ["trust"],
     ["trust", "nonsense"], ["trust", "ls", "x"], ["trust", "accept"], ["trust", "accept", "a", "b"],
-    ["trust", "site", "x"], ["trust", "site", "join"], ["trust", "ls", "--force"],
+    ["trust", "site", "x"], ["trust", "site", "init"], ["trust", "site", "join"], ["trust", "ls", "--force"],
     ["doctor", "a", "b"], ["version", "x"], ["exec"], ["exec", "g1"], ["exec", "g1", "--"],
     ["exec", "--timeout", "x", "g1", "--", "true"], ["exec", "--timeout", "-1", "g1", "--", "true"],
     ["exec", "-e", "NOVALUE", "g1", "--", "true"], ["exec", "-e", "=x", "g1", "--", "true"],
@@ -147,6 +147,12 @@ def test_programs_say_their_version_and_help(shared, name):
         done = subprocess.run([program(name), option], env=shared.environ(), capture_output=True,
                               timeout=60, check=True)
         assert done.stdout.decode().lower().startswith(start) and done.stderr == b""
+
+
+@pytest.mark.parametrize("name", ["guestlink-hostd", "guestlink-agent"])
+def test_daemons_want_a_name_for_an_option(shared, name):
+    status, err = run_daemon(shared, name, "--config", "", "--state", shared.dir + "/none")
+    assert status == 2 and "--config" in err and "--help" in err, err
 
 
 # ---------------------------------------------------------------- no daemon

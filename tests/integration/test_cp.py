@@ -794,3 +794,18 @@ def test_a_guest_that_promises_too_much(world):
     one_line(result, world.path("f"))
     assert os.listdir(world.tmp) == []
     assert listens(world.control)
+
+
+def test_no_more_copies_than_the_limit(make_world):
+    """`copies` in agent.conf; who is over it is told what to do."""
+    world = make_world(agent_conf="limits { copies = 1 }\n").start()
+    first = world.popen("cp", "-", f"g1:{world.path('first')}")
+    first.stdin.write(b"x")
+    first.stdin.flush()
+    world.write(world.path("file"), "content")
+    result = until(lambda: (r := world.gl("cp", world.path("file"), f"g1:{world.path('second')}")
+                            ).returncode != 0 and r, "the second copy is refused")
+    assert "1 copies" in result.err and "limit" in result.err and "try again" in result.err, result
+    first.stdin.close()
+    assert first.wait(60) == 0
+    world.gl("cp", world.path("file"), f"g1:{world.path('second')}", check=True)

@@ -101,7 +101,7 @@ START_TEST(file_and_options)
 {
     static const char text[] = "connect = {'unix:/run/a.sock', 'vsock:host:7'}\n"
                                "name = web\nlog-level = warn\nstate = /tmp/x\n"
-                               "limits { calls = 5 programs = 6 }\n";
+                               "limits { calls = 5 programs = 6 copies = 7 }\n";
     struct gl_settings *settings = load(text);
     ck_assert_uint_eq(settings->n_connect, 2);
     ck_assert_str_eq(settings->connect[0].path, "/run/a.sock");
@@ -110,6 +110,7 @@ START_TEST(file_and_options)
     ck_assert_int_eq(settings->log_level, GL_LOG_WARN);
     ck_assert_uint_eq(settings->calls_max, 5);
     ck_assert_uint_eq(settings->programs_max, 6);
+    ck_assert_uint_eq(settings->copies_max, 7);
     gl_settings_free(settings);
 
     const char *why;
@@ -294,6 +295,7 @@ START_TEST(shipped_example)
     ck_assert_ptr_null(settings->policy_error);
     ck_assert_uint_eq(settings->calls_max, 1024);
     ck_assert_uint_eq(settings->programs_max, 512);
+    ck_assert_uint_eq(settings->copies_max, 64);
     ck_assert_int_eq(ask(settings, "exec", NULL, &why), GL_POLICY_ALLOW);
     gl_settings_free(settings);
 
