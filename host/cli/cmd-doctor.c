@@ -48,7 +48,7 @@ static void say(struct doctor *d, enum verdict verdict, const char *advice, cons
         printf("%-5s %s\n", words[verdict], safe);
         if (advice[0] != '\0')
             printf("      -> %s\n", advice);
-        fflush(stdout); /* the next one may take its time */
+        (void)gl_out_flush(); /* the next one may take its time */
         gl_free(safe);
     }
     gl_free(text);

@@ -12,6 +12,7 @@
 #include "json.h"
 #include "mem.h"
 #include "message.h"
+#include "out.h"
 #include "presence.h"
 #include "proto/guestlink.pb-c.h"
 
@@ -104,7 +105,7 @@ static void show_answer(const struct pinger *p)
             json_pack("{s:I, s:f}", "sequence", (json_int_t)p->sent, "round_trip_ms", ms));
     else
         printf("answer %" PRIu64 " from %s: %.3f ms\n", p->sent, p->guest, ms);
-    fflush(stdout);
+    (void)gl_out_flush();
 }
 
 static void show_no_answer(const struct pinger *p, const char *why)
@@ -117,7 +118,7 @@ static void show_no_answer(const struct pinger *p, const char *why)
         printf("no answer %" PRIu64 " from %s: %s\n", p->sent, p->guest, safe);
         gl_free(safe);
     }
-    fflush(stdout);
+    (void)gl_out_flush();
 }
 
 /* ------------------------------------------------------------------ one probe */

@@ -2,7 +2,6 @@
 #include "json.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "cli.h"
 #include "mem.h"
+#include "out.h"
 #include "utf8.h"
 
 json_t *gl_json_u64(uint64_t value)
@@ -181,9 +181,7 @@ int gl_json_print(json_t *object)
     json_decref(object);
     if (text == NULL)
         return UV_ENOMEM;
-    errno = 0;
-    bool fine = puts(text) >= 0 && fflush(stdout) == 0;
-    int error = fine ? 0 : uv_translate_sys_error(errno != 0 ? errno : EIO);
+    (void)puts(text); /* what it could not write is found by flushing */
     free(text);
-    return error;
+    return gl_out_flush();
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line that people use: global options, then one command. */
-#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "commands.h"
 #include "os.h"
+#include "out.h"
 
 static void show_usage(FILE *out)
 {
@@ -23,6 +23,7 @@ static void show_usage(FILE *out)
             "  --control PATH  socket of the host daemon (default: $GUESTLINK_CONTROL, then\n"
             "                  %s/control.sock)\n"
             "  --json          answer in JSON, with \"schema\": %d\n"
+            "                  (both may also stand after COMMAND, among its options)\n"
             "  --help          this text\n"
             "  --version       the version of this program\n",
             GL_RUNDIR, GL_JSON_SCHEMA);
@@ -45,12 +46,11 @@ static const char *default_control(void)
 /* A full disk under stdout is found here at the latest. */
 static int finish(struct gl_cli *cli, int status)
 {
-    int error = fflush(stdout) == 0 ? 0 : errno;
-    if ((error == 0 && !ferror(stdout)) || status != 0)
+    int error = gl_out_flush();
+    if (error == 0 || status != 0)
         return status;
-    return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output%s%s",
-                        error != 0 ? ": " : "",
-                        error != 0 ? uv_strerror(uv_translate_sys_error(error)) : "");
+    return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output: %s",
+                        uv_strerror(error));
 }
 
 static int run_command(struct gl_cli *cli, int argc, char **argv)

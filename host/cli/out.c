@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "out.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <uv.h>
 #include <wchar.h>
 
 #include "escape.h"
@@ -49,6 +51,15 @@ char *gl_out_ago(uint64_t when, char *buf, size_t size)
     else
         snprintf(buf, size, "%s ago", gl_out_span(now > when ? now - when : 0, span, sizeof(span)));
     return buf;
+}
+
+int gl_out_flush(void)
+{
+    static int first;
+    int error = fflush(stdout) == 0 ? 0 : uv_translate_sys_error(errno);
+    if (first == 0)
+        first = error;
+    return first != 0 || !ferror(stdout) ? first : UV_EIO;
 }
 
 struct gl_table {

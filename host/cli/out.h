@@ -13,6 +13,12 @@ char *gl_out_span(uint64_t seconds, char *buf, size_t size);
 /* A time in seconds since 1970 as "3m ago"; "-" for 0. */
 char *gl_out_ago(uint64_t when, char *buf, size_t size);
 
+/*
+ * fflush(3) of standard output. 0 or the UV_E* of the first failure, which is kept: a later call
+ * finds nothing to write. UV_EIO: a write failed before without being flushed.
+ */
+int gl_out_flush(void);
+
 /* A table: cells are kept escaped until gl_table_print(), which aligns columns and frees. */
 struct gl_table;
 struct gl_table *gl_table_new(size_t columns);

@@ -116,7 +116,11 @@ def test_a_control_socket_that_is_none(shared, path):
 
 def test_output_that_cannot_be_written_has_a_reason(shared):
     with open("/dev/full", "wb") as full:
-        one_line(shared.gl("ls", stdout=full), 1, "standard output: no space left on device")
+        for args in (["ls"], ["ls", "--help"], ["ping", "-c", "2", "-i", "0", "g1"]):
+            one_line(shared.gl(*args, stdout=full), 1, "standard output: no space left on device")
+        result = shared.gl("--json", "ls", stdout=full)
+        assert result.returncode == 1
+        assert "no space left on device" in json.loads(result.err)["error"]["message"]
 
 
 # ---------------------------------------------------------------- help and versions
