@@ -163,7 +163,7 @@ def test_a_forgotten_guest_waits_again_though_it_has_a_certificate(make_world):
     accept = ["trust", "accept", wait_trust(world, "pending")["fingerprint"]]
     world.gl(*accept, check=True)
     world.wait_guest()
-    assert os.path.exists(world.agent_state + "/site.cert")
+    until(lambda: os.path.exists(world.agent_state + "/site.cert"), "it has its certificate")
     world.gl("trust", "revoke", "g1", check=True)
     world.gl("forget", "g1", check=True)
     wait_trust(world, "pending")
