@@ -66,7 +66,8 @@ int gl_disk_resolve(const char *path, char **ret_path);
 /*
  * The same, but nothing needs to be there, nor be allowed to be seen: what cannot be followed means
  * itself, and a/../b means b though there be no a. With `follow` the last component is followed
- * too. Fails only with UV_ELOOP, or for a relative path without a working directory.
+ * too. Fails only with UV_ELOOP, with UV_EACCES for a link that somebody else has laid in a folder
+ * like /tmp (sticky, and all may write there), or for a relative path without a working directory.
  */
 int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 

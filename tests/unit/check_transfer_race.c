@@ -207,6 +207,46 @@ START_TEST(destination_without_a_change)
 }
 END_TEST
 
+/* As by fs.protected_symlinks of the kernel, which does not see what we follow ourselves. */
+START_TEST(links_of_others_in_shared_folders_are_not_followed)
+{
+    static const struct {
+        mode_t mode;
+        uid_t folder, link;
+        int result;
+    } cases[] = {
+        {01777, 0, 1000, UV_EACCES}, {01777, 1001, 1000, UV_EACCES},
+        {01777, 1000, 1000, 0}, /* the folder's owner laid it */
+        {01777, 1000, 0, 0},    /* our own */
+        {0777, 0, 1000, 0},     /* not sticky, */
+        {01775, 0, 1000, 0},    /* or not everybody's */
+    };
+    if (geteuid() != 0)
+        return; /* only root makes links of others */
+    put_world();
+    put_dir("shared");
+    ck_assert_int_eq(symlink("../pub", "shared/way"), 0);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
+        char *resolved = NULL;
+        ck_assert_int_eq(lchown("shared/way", cases[i].link, (gid_t)-1), 0);
+        ck_assert_int_eq(chown("shared", cases[i].folder, (gid_t)-1), 0);
+        ck_assert_int_eq(chmod("shared", cases[i].mode), 0);
+        for (int last = 0; last < 2; last++) {
+            const char *path = last ? "shared/way" : "shared/way/f";
+            int err = gl_disk_resolve_any(path, true, &resolved);
+            ck_assert_msg(err == cases[i].result, "%zu: %s: %d", i, path, err);
+            if (err == 0) {
+                ck_assert_msg(ends_in(resolved, last ? "/pub" : "/pub/f"), "%s", resolved);
+                gl_free(resolved);
+            }
+        }
+        /* The link itself may be copied. */
+        ck_assert_int_eq(gl_disk_resolve_any("shared/way", false, &resolved), 0);
+        gl_free(resolved);
+    }
+}
+END_TEST
+
 static void exchange(const char *one, const char *other)
 {
     ck_assert_int_eq(renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE), 0);
@@ -402,7 +442,8 @@ static Suite *suite(void)
     return BOX_SUITE("transfer race", sent_is_what_was_asked_about,
                      links_that_led_there_do_not_matter_any_more, what_must_be_a_directory,
                      destination_is_what_was_resolved, destination_without_a_change,
-                     names_that_never_rest, no_more_than_there_was_at_first, open_without_links);
+                     names_that_never_rest, no_more_than_there_was_at_first, open_without_links,
+                     links_of_others_in_shared_folders_are_not_followed);
 }
 
 GL_UNIT_MAIN(suite)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a path means, also if nothing is there: gl_disk_resolve_any() of disk.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -63,6 +65,35 @@ static void look_at_link(struct steady *steady, const char *path)
         steady->is = false;
 }
 
+/* Length of the target, or -1: it is no link. *ret_owner is the owner of that very link. */
+static ssize_t read_link(const char *path, char *ret_target, size_t size, uid_t *ret_owner)
+{
+    struct stat st = {.st_uid = 0};
+    if (readlink(path, ret_target, size) < 0)
+        return -1;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t len = fstat(fd, &st) < 0 ? -1 : readlinkat(fd, "", ret_target, size);
+    close(fd);
+    *ret_owner = st.st_uid;
+    return len;
+}
+
+/*
+ * The kernel's rule of fs.protected_symlinks (may_follow_link() in fs/namei.c): in a folder like
+ * /tmp others lay links for whoever has more rights. The kernel does not see ours, as we follow
+ * them ourselves; and we keep to it also where it is switched off there.
+ */
+static bool may_follow(const char *folder, uid_t owner)
+{
+    const mode_t shared = S_ISVTX | S_IWOTH;
+    struct stat st;
+    if (owner == (uid_t)setfsuid((uid_t)-1)) /* changes nothing, and tells */
+        return true;
+    return stat(folder, &st) == 0 && ((st.st_mode & shared) != shared || st.st_uid == owner);
+}
+
 /* steady may be NULL. */
 static int resolve(const char *path, bool follow, struct steady *steady, char **ret_path)
 {
@@ -84,13 +115,16 @@ static int resolve(const char *path, bool follow, struct steady *steady, char **
         if (!follow && !rest[strspn(rest, "/")])
             break;
         /* No link, nothing at all, or not for us to see: then it means itself. */
-        ssize_t len = readlink(to.text, target, sizeof target - 1);
+        uid_t owner = 0;
+        ssize_t len = read_link(to.text, target, sizeof target - 1, &owner);
         if (len < 0)
             continue;
         target[len] = '\0';
+        gl_path_pop(&to, before);
         if (++links > LINKS_MAX)
             err = UV_ELOOP;
-        gl_path_pop(&to, before);
+        else if (!may_follow(to.text, owner))
+            err = UV_EACCES;
         look_at_link(steady, to.text);
         if (target[0] == '/')
             gl_path_pop(&to, 1);
