@@ -19,7 +19,13 @@ case ${1-} in
     ;;
 esac
 
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold=
+plain=
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m')
+    plain=$(printf '\033[0m')
+fi
+step() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 show() {
     printf '$ guestlink %s\n' "$*"
     "$build/guestlink" "$@"
@@ -59,6 +65,7 @@ finish() {
     exit "$status"
 }
 trap finish EXIT
+trap '' PIPE # when the terminal is gone, a word of the shell's own must not be the end of us
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
