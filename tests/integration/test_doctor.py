@@ -65,7 +65,7 @@ def test_forgetting_a_revoked_guest_makes_it_new(world):
 
 
 def test_a_key_at_two_places(world):
-    shutil.copytree(world.agent_state, world.dir + "/clone")
+    world.clone_state(world.agent_state, "clone")
     world.add_agent("clone", wait=False)
     guest = until(lambda: (g := world.guest()) and g["trust"] == "duplicate" and g, "a duplicate")
     verdict, advice = about(findings(world), "guest g1:")

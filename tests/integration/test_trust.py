@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
@@ -266,7 +265,7 @@ def test_a_long_address_moves_no_other_column(make_world):
 
 def test_one_key_at_two_places(world):
     """Both are refused until one has a key of its own; then the other may be accepted again."""
-    shutil.copytree(world.agent_state, world.dir + "/clone")
+    world.clone_state(world.agent_state, "clone")
     clone = world.add_agent("clone", wait=False)
     shown = wait_trust(world, "duplicate")
     assert shown["reason"] and shown["state"] != "connected"
@@ -299,7 +298,7 @@ def test_a_cloned_image_makes_itself_a_new_key(make_world):
     world.start_hostd()
     first = world.add_agent("origin", wrapper=on_machine(origin))
     before = trust_of(world, "origin")
-    shutil.copytree(world.dir + "/origin", world.dir + "/copy")
+    world.clone_state(world.dir + "/origin", "copy")
     world.add_agent("copy", wrapper=on_machine(copy))
     assert trust_of(world, "copy")["fingerprint"] != before["fingerprint"]
     for name in ("origin", "copy"):

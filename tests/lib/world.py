@@ -303,6 +303,11 @@ class World:
             self.wait_guest(name)
         return agent
 
+    def clone_state(self, state, name):
+        """Copies an agent's state folder to DIR/name, when all that comes with its first session is written."""
+        until(lambda: os.path.exists(os.path.join(state, "site.cert")), "the certificate is written")
+        shutil.copytree(state, os.path.join(self.dir, name))
+
     def wait_guest(self, name=None, timeout=PATIENCE):
         """Until the host says that the guest takes commands."""
         result = self.gl("wait", "--timeout", f"{timeout:g}", name or self.name,
