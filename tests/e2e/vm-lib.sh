@@ -17,6 +17,21 @@ vm_need() { # TOOL...
     [ "$(id -u)" -eq 0 ] || fail "only root can do this"
 }
 
+# Sets $work to a folder that is removed at the end.
+vm_work() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-vm.XXXXXX")
+    trap vm_finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+vm_finish() {
+    status=$?
+    trap - EXIT INT TERM
+    umount "$work/tree/proc" 2>/dev/null || true
+    rm -rf --one-file-system "$work"
+    exit "$status"
+}
+
 # Sets $base to the folder with what vm-tree.sh makes, which is made if it is not there.
 vm_base() {
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/guestlink-e2e
@@ -67,26 +82,70 @@ vm_next_version() { # DEB OUT
     rm -r "$work/repack"
 }
 
-vm_image() { # TREE IMAGE
-    truncate -s 2G "$2"
-    mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -m 0 -d "$1" "$2" || fail "no image could be made"
+# Sets $tree to a copy of Debian with packages installed.
+vm_tree() { # DEB...
+    say "An image with the packages"
+    tree=$work/tree
+    cp -a "$base/tree" "$tree"
+    mkdir "$tree/debs"
+    cp "$@" "$tree/debs"
+    mount -t proc proc "$tree/proc"
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$tree" sh -c 'dpkg -i /debs/*.deb' >"$work/dpkg.log" 2>&1 ||
+        fail "the packages cannot be installed: $(cat "$work/dpkg.log")"
+    umount "$tree/proc"
 }
 
-# Runs a machine until it powers itself off, SECONDS at most; non-zero if it does not. Its console goes to $work/console, and what it
+# Has a script run in the machine when it has booted; it finds vm-checks.sh and the other files in /e2e.
+vm_script() { # SCRIPT [FILE...]
+    mkdir -p "$tree/e2e"
+    cp "$@" "$top/tests/e2e/vm-checks.sh" "$top/tests/e2e/vm-sockets.py" "$tree/e2e"
+    cat >"$tree/etc/systemd/system/e2e.service" <<EOF
+[Unit]
+Description=The checks
+[Service]
+ExecStart=/e2e/${1##*/}
+StandardOutput=file:/dev/ttyS1
+StandardError=journal
+EOF
+    ln -s ../e2e.service "$tree/etc/systemd/system/multi-user.target.wants/e2e.service"
+}
+
+# Sets $work/image, and takes $tree.
+vm_image() {
+    truncate -s 2G "$work/image"
+    mke2fs -q -t ext4 -E root_owner=0:0,lazy_itable_init=1 -m 0 -d "$tree" "$work/image" || fail "no image could be made"
+    rm -rf --one-file-system "$tree"
+}
+
+# Ends the script: well, if all checks were made and are well.
+vm_verdict() {
+    # The last line says how many there were, so that none is missing.
+    planned=$(tr -d '\r' <"$work/verdicts" | sed -n 's/^1\.\.\([0-9]*\)$/\1/p')
+    good=$(grep -c '^ok ' "$work/verdicts" || true)
+    if [ -z "$planned" ] || [ "$good" -ne "$planned" ] || grep -q '^not ok ' "$work/verdicts"; then
+        echo "-------- the console" >&2
+        tr -d '\r' <"$work/console" | tail -n "${GL_VM_CONSOLE:-400}" >&2
+        fail "$good of ${planned:-an unknown number of} checks are well"
+    fi
+    say "$name: all $good checks are well"
+}
+
+# Runs a machine with that image until it powers itself off, SECONDS at most (or $GL_VM_SECONDS). Its console goes to $work/console, and what it
 # writes to /dev/ttyS1 to $work/verdicts, which is shown as it comes. Software emulation, as the machine that tests may be virtual itself.
-vm_run() { # SECONDS IMAGE [QEMU-OPTION...]
-    limit=$1 image=$2
-    shift 2
+vm_run() { # SECONDS
+    limit=${GL_VM_SECONDS:-$1}
+    started=$(date +%s)
     : >"$work/verdicts"
     timeout --kill-after=10 "$limit" nice qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64,+rdrand -smp 2 -m 768 \
         -display none -monitor none -nic none -no-user-config -kernel "$base/vmlinuz" -initrd "$base/initrd" \
         -append 'console=ttyS0 quiet panic=0 mitigations=off random.trust_cpu=on systemd.show_status=0' \
-        -drive "file=$image,format=raw,if=virtio,cache=unsafe" -serial "file:$work/console" -serial "file:$work/verdicts" \
-        "$@" 2>"$work/qemu.log" &
+        -drive "file=$work/image,format=raw,if=virtio,cache=unsafe" -serial "file:$work/console" -serial "file:$work/verdicts" \
+        2>"$work/qemu.log" &
     qemu=$!
     tail -n +1 -f --pid="$qemu" "$work/verdicts" &
     status=0
     wait "$qemu" || status=$?
     wait "$!" || true
-    return "$status"
+    [ "$status" -eq 0 ] || echo "$name: QEMU ended with $status: $(cat "$work/qemu.log")" >&2
+    echo "$(($(date +%s) - started)) s"
 }

@@ -1,68 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# The checks of vm-loopback.sh, which see to it that this is started at each boot of the machine. Prints a line a check, `ok N what` or
-# `not ok N what`, and at the end their number, `1..N`; what a check that failed has said follows it behind '# '.
-# Each check is a function that is run with set -e.
+# The checks of vm-loopback.sh, which see to it that this is started at each boot of the machine.
 # shellcheck disable=SC2317 # functions are called by their names
 set -u
-state=/e2e/state
-mkdir -p "$state"
 cd /e2e || exit
+state=/e2e/state
 guest=vmtest
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root
-
-gl() { timeout 60 guestlink "$@"; }
-sockets() { timeout 30 ./vm-sockets.py "$@"; }
-
-# Whether two texts are the same; both are in the trace (set -x).
-is() { [ "$1" = "$2" ]; }
-
-# Until a command is well; a minute at most. Only its last try is shown.
-until_well() {
-    { set +x; } 2>/dev/null
-    deadline=$(($(date +%s) + 60))
-    until "$@" >/tmp/until 2>&1; do
-        if [ "$(date +%s)" -ge "$deadline" ]; then
-            cat /tmp/until
-            echo "not within a minute: $*"
-            return 1
-        fi
-        sleep 0.2
-    done
-    set -x
-}
-
-check() { # FUNCTION WHAT
-    number=$(($(cat "$state/number" 2>/dev/null || echo 0) + 1))
-    echo "$number" >"$state/number"
-    start=$(date +%s%3N)
-    (
-        set -eux
-        "$1"
-    ) >"$state/said" 2>&1
-    status=$?
-    took=$(($(date +%s%3N) - start))
-    if [ "$status" -eq 0 ]; then
-        echo "ok $number $2 ($took ms)"
-    else
-        echo "not ok $number $2 ($took ms, status $status)"
-        tail -n 60 "$state/said" | cut -c 1-500 | sed 's/^/# /'
-        # The console of the machine has the journal.
-        echo "check $number failed: $2" >/dev/kmsg
-    fi
-}
-
-other_process() { # UNIT PID: it runs, and is not that
-    now=$(main_pid "$1")
-    [ "$now" -gt 1 ] && [ "$now" != "$2" ]
-}
-main_pid() { systemctl show --property MainPID --value "$1"; }
-# Python would take a second each time.
-field() { # KEY: of the only guest in ls
-    gl --json ls | sed -n "s/.*[{,] *\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p"
-}
-connected() { is "$(field state)" connected; }
+# shellcheck source=tests/e2e/vm-checks.sh
+. ./vm-checks.sh
 
 # ------------------------------------------------------------------ each boot
 
