@@ -97,3 +97,14 @@ def test_input_to_a_command_that_sleeps(plain):
         assert all(0 < peak < LIMIT for peak in peaks.look().values()), peaks.peaks
         client.kill()
         client.communicate()
+
+
+def test_an_agent_at_rest_gives_memory_back(plain):
+    """Ten seconds after its last call; 4 MiB is what it has then, with a little for what differs."""
+    assert plain.gl("exec", "g1", "--", "head", "-c", "200000000", "/dev/zero").returncode == 0
+
+    def resident():
+        with open(f"/proc/{plain.agent.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    after = resident()
+    until(lambda: resident() < min(after, 5 << 20), "memory is given back", timeout=60)
