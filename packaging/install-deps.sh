@@ -20,6 +20,7 @@ libsystemd-dev
 libuv1-dev
 libxxhash-dev
 make
+mount
 pkg-config
 protobuf-c-compiler
 python3
