@@ -5,9 +5,6 @@
 #include "log.h"
 #include "registry.h"
 #include "service.h"
-#include "startup.h"
-
-#define REST_MS 10000 /* without a call, until memory that is free is given back */
 
 struct gl_agent {
     uv_loop_t *loop;
@@ -16,21 +13,7 @@ struct gl_agent {
     struct gl_audit audit;
     void (*on_idle)(void *ctx);
     void *on_idle_ctx;
-    uv_timer_t *rest; /* NULL: stopped */
 };
-
-/* ------------------------------------------------------------------ rest */
-
-static void on_rest(uv_timer_t *timer)
-{
-    (void)timer;
-    gl_startup_give_back();
-}
-
-static void on_rest_closed(uv_handle_t *handle)
-{
-    gl_free(handle);
-}
 
 /* ------------------------------------------------------------------ gate */
 
@@ -66,11 +49,7 @@ static void on_ended(void *ctx, struct gl_call *call, enum gl_status status)
 {
     struct gl_agent *agent = ctx;
     gl_audit_end(&agent->audit, call, status, uv_hrtime());
-    if (agent->audit.count > 0)
-        return;
-    if (agent->rest)
-        uv_timer_start(agent->rest, on_rest, REST_MS, 0);
-    if (agent->on_idle)
+    if (agent->audit.count == 0 && agent->on_idle)
         agent->on_idle(agent->on_idle_ctx);
 }
 
@@ -126,17 +105,7 @@ struct gl_agent *gl_agent_new(uv_loop_t *loop, struct gl_settings *settings)
         .ctx = agent,
     };
     gl_audit_init(&agent->audit);
-    agent->rest = GL_NEW0(uv_timer_t);
-    uv_timer_init(loop, agent->rest);
-    uv_unref((uv_handle_t *)agent->rest);
     return agent;
-}
-
-void gl_agent_stop(struct gl_agent *agent)
-{
-    if (agent->rest)
-        uv_close((uv_handle_t *)agent->rest, on_rest_closed);
-    agent->rest = NULL;
 }
 
 void gl_agent_free(struct gl_agent *agent)

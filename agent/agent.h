@@ -15,9 +15,7 @@ struct gl_agent;
 
 /* Takes the settings. The loop must outlive the agent. */
 struct gl_agent *gl_agent_new(uv_loop_t *loop, struct gl_settings *settings);
-/* Before the loop's last run; calls that run go on. */
-void gl_agent_stop(struct gl_agent *agent);
-/* Stopped, and no call left. */
+/* No call may be left. */
 void gl_agent_free(struct gl_agent *agent);
 
 /* Table, gate and audit, for gl_call_dispatch(). Lives as long as the agent. */

@@ -162,7 +162,6 @@ static void finish(struct program *program)
     uv_timer_t limit;
     gl_session_free(program->session);
     gl_exec_process_stop_preparing();
-    gl_agent_stop(program->agent);
     for (size_t i = 0; i < GL_ARRAY_SIZE(program->signals); i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
     gl_watchdog_stop(&program->watchdog);

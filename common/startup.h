@@ -11,8 +11,6 @@
  * standard descriptors are open, and as many files may be open as the system lets us have.
  */
 void gl_startup_prepare(void);
-/* Gives memory that is free back to the system, now that nothing is going on. */
-void gl_startup_give_back(void);
 /* The limit of open files before that: what programs that are started should get. 0: not known. */
 uint64_t gl_startup_saved_open_files(void);
 

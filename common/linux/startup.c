@@ -47,13 +47,6 @@ static void keep_memory(void)
 #endif
 }
 
-void gl_startup_give_back(void)
-{
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
-}
-
 void gl_startup_prepare(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};

@@ -325,7 +325,6 @@ static void stop(void)
     gl_session_stop(session, on_stopped, NULL);
     gl_unit_run_until(stopped);
     gl_session_free(session);
-    gl_agent_stop(agent);
     session = NULL;
     ck_assert_uint_eq(gl_agent_calls(agent), 0);
     uv_run(&loop, UV_RUN_NOWAIT);
