@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "service-host.h"
 
 struct waiter {
     struct gl_list node; /* of daemon->waiters */
@@ -14,12 +15,20 @@ struct waiter {
     char ref[GL_FINGERPRINT_SIZE];
 };
 
+bool gl_wait_take_place(struct gl_user *user, struct gl_call *call)
+{
+    if (user->waiting >= GL_USER_WAITING_MAX) {
+        gl_call_finish(call, GL_STATUS_LIMIT,
+                       "this client waits for, or watches, %u guests already", GL_USER_WAITING_MAX);
+        return false;
+    }
+    user->waiting++;
+    return true;
+}
+
 static void answer(struct gl_call *call, const struct gl_trust_entry *entry)
 {
-    Gl__Guest guest;
-    struct gl_guest_buffer buffer;
-    gl_guest_describe(entry, &guest, &buffer);
-    gl_call_reply(call, &guest);
+    gl_host_reply_guest(call, entry);
     gl_call_finish(call, GL_STATUS_OK, NULL);
 }
 
@@ -69,12 +78,8 @@ void gl_wait_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_cal
         answer(call, entry);
         return;
     }
-    if (user->waiting >= GL_USER_WAITING_MAX) {
-        gl_call_finish(call, GL_STATUS_LIMIT,
-                       "this client waits for, or watches, %u guests already", GL_USER_WAITING_MAX);
+    if (!gl_wait_take_place(user, call))
         return;
-    }
-    user->waiting++;
     struct waiter *waiter = GL_NEW0(struct waiter);
     waiter->daemon = daemon;
     waiter->user = user;

@@ -14,6 +14,11 @@
  */
 void gl_wait_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_call *call,
                    const char *ref);
+/*
+ * One more call of the user's, here or in watch.c, that goes on: user->waiting is counted, and is
+ * the caller's to give back. False: he has as many as he may, and the call is finished with LIMIT.
+ */
+bool gl_wait_take_place(struct gl_user *user, struct gl_call *call);
 /* The guest is connected. */
 void gl_wait_notify(struct gl_daemon *daemon, struct gl_trust_entry *entry);
 

@@ -3,6 +3,7 @@
 
 #include "guest.h"
 #include "service-host.h"
+#include "wait.h"
 
 #define QUEUE_MAX (4u * 1024) /* bytes of answers that nobody has read */
 
@@ -56,12 +57,8 @@ void gl_watch_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_ca
         gl_call_finish(call, status, "%s", why.text);
         return;
     }
-    if (user->waiting >= GL_USER_WAITING_MAX) {
-        gl_call_finish(call, GL_STATUS_LIMIT,
-                       "this client waits for, or watches, %u guests already", GL_USER_WAITING_MAX);
+    if (!gl_wait_take_place(user, call))
         return;
-    }
-    user->waiting++;
     struct watcher *watcher = GL_NEW0(struct watcher);
     watcher->user = user;
     watcher->entry = entry;
