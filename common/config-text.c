@@ -6,16 +6,16 @@
 #include <sys/stat.h>
 #include <uv.h>
 
+#include "config-owner.h"
 #include "config.h"
 #include "escape.h"
 #include "mem.h"
-#include "os.h"
 #include "utf8.h"
 
 /* ---- reading ---- */
 
 /* Whether a file of this kind may be taken; NULL, or why not. */
-static const char *judge_file(const uv_stat_t *st, int *ret_err)
+static const char *judge_file(uv_file fd, const uv_stat_t *st, int *ret_err)
 {
     if ((st->st_mode & S_IFMT) != S_IFREG) {
         *ret_err = UV_EINVAL;
@@ -25,11 +25,10 @@ static const char *judge_file(const uv_stat_t *st, int *ret_err)
         *ret_err = UV_E2BIG;
         return "too large";
     }
-    if (gl_os_is_root() && (st->st_uid != 0 || (st->st_mode & 022))) {
+    const char *why = gl_config_judge_owner(fd, st);
+    if (why)
         *ret_err = UV_EACCES;
-        return "others than root may write it; refused";
-    }
-    return NULL;
+    return why;
 }
 
 static int read_all(uv_file fd, char **ret_text, size_t *ret_len)
@@ -69,7 +68,7 @@ int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **re
     int err = fd < 0 ? fd : uv_fs_fstat(NULL, &req, fd, NULL);
     if (fd >= 0) {
         if (err == 0)
-            why = judge_file(&req.statbuf, &err);
+            why = judge_file(fd, &req.statbuf, &err);
         uv_fs_req_cleanup(&req);
         if (err == 0)
             err = read_all(fd, ret_text, ret_len);

@@ -18,6 +18,7 @@
 #define GL_OS_LINUX   0
 #define GL_OS_WINDOWS 1
 #define GL_OS_NAME    "windows" /* as in Info.system and Guest.system */
+#include <fcntl.h>
 #include <io.h>
 #elif defined(__linux__)
 #define GL_OS_LINUX   1
@@ -36,12 +37,16 @@
  */
 static inline void gl_os_open_standard(void)
 {
-#if !GL_OS_WINDOWS
     for (int fd = 0; fd <= 2; fd++) {
+#if GL_OS_WINDOWS
+        /* _fileno() is negative for a stream that the C library found closed; then the numbers are
+         * free too. Bytes are bytes: no line's end is changed. */
+        if (_setmode(fd, _O_BINARY) < 0 && _open("NUL", fd == 0 ? _O_WRONLY : _O_RDONLY) < 0)
+#else
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
+#endif
             abort();
     }
-#endif
 }
 
 /* Broken down UTC. */
@@ -51,16 +56,6 @@ static inline void gl_os_gmtime(time_t seconds, struct tm *ret_tm)
     gmtime_s(ret_tm, &seconds);
 #else
     gmtime_r(&seconds, ret_tm);
-#endif
-}
-
-/* Whether the process is the superuser. Never on Windows, where DACLs are checked instead. */
-static inline bool gl_os_is_root(void)
-{
-#if GL_OS_WINDOWS
-    return false;
-#else
-    return geteuid() == 0;
 #endif
 }
 

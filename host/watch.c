@@ -15,7 +15,7 @@ struct watcher {
     bool stale; /* what the caller was not told, since he does not read */
 };
 
-static void tell(struct watcher *watcher)
+static void tell_watcher(struct watcher *watcher)
 {
     watcher->stale = gl_call_queued(watcher->call) >= QUEUE_MAX;
     if (!watcher->stale)
@@ -36,7 +36,7 @@ static void on_sent(void *ctx, struct gl_call *call, size_t credit)
     struct watcher *watcher = ctx;
     (void)call, (void)credit;
     if (watcher->stale)
-        tell(watcher);
+        tell_watcher(watcher);
 }
 
 static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
@@ -65,7 +65,7 @@ void gl_watch_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_ca
     watcher->call = call;
     gl_list_append(&daemon->watchers, &watcher->node);
     gl_call_handle(call, &events, watcher);
-    tell(watcher);
+    tell_watcher(watcher);
 }
 
 void gl_watch_notify(struct gl_daemon *daemon, const struct gl_trust_entry *entry)
@@ -74,7 +74,7 @@ void gl_watch_notify(struct gl_daemon *daemon, const struct gl_trust_entry *entr
     GL_LIST_FOREACH (node, &daemon->watchers) {
         struct watcher *watcher = GL_CONTAINER_OF(node, struct watcher, node);
         if (watcher->entry == entry && gl_rules_see(daemon->settings->rules, watcher->user, &guest))
-            tell(watcher);
+            tell_watcher(watcher);
     }
 }
 

@@ -3,8 +3,9 @@
 # Builds the libraries that the Windows programs are linked with, static, from Debian's source
 # packages, by mingw-w64 on Linux. What is built is kept; the next run does nothing.
 #
-#   packaging/windows/build-deps.sh          prints the prefix as its last line
-#   ./configure --host=x86_64-w64-mingw32 PKG_CONFIG_LIBDIR=PREFIX/lib/pkgconfig
+#   packaging/windows/build-deps.sh              prints the prefix as its last line
+#   packaging/windows/build-deps.sh --where      the same, and fails when it is not built yet
+#   ./configure --host=x86_64-w64-mingw32        finds it there
 #
 # The prefix is below ${XDG_CACHE_HOME:-~/.cache}/guestlink-windows, named by this script's digest,
 # so that a changed recipe is another prefix. $GL_WINDOWS_DEPS says another cache folder.
@@ -31,10 +32,19 @@ die() {
 }
 
 if [ -f "$prefix/complete" ]; then
-    say "all libraries are built already"
+    [ "${1-}" = --where ] || say "all libraries are built already"
     echo "$prefix"
     exit 0
 fi
+
+case ${1-} in
+'') ;;
+--where) exit 1 ;;
+*)
+    echo "usage: packaging/windows/build-deps.sh [--where]" >&2
+    exit 2
+    ;;
+esac
 
 needed="gcc-mingw-w64-x86-64-win32 mingw-w64-tools cmake flex make dpkg-dev pkg-config xz-utils patch"
 missing=
@@ -152,7 +162,7 @@ by_autotools jansson
 by_autotools libconfuse --disable-nls --disable-examples
 by_cmake check -DCHECK_ENABLE_TESTS=OFF -DBUILD_TESTING=OFF -DCHECK_INSTALL=ON
 
-# Its makefile has no goal for a static library alone on Windows' behalf.
+# Its makefile's installation would want the shared one too.
 say "building xxhash"
 src=$(source_of xxhash)
 log xxhash make -C "$src" libxxhash.a libxxhash.pc DISPATCH=1 prefix="$prefix" AR="$host-ar"
@@ -161,6 +171,9 @@ install -D -m 644 "$src/libxxhash.pc" "$work/root$prefix/lib/pkgconfig/libxxhash
 for header in xxhash.h xxh3.h xxh_x86dispatch.h; do
     install -D -m 644 "$src/$header" "$work/root$prefix/include/$header"
 done
+
+# The shared twin of Check's would be preferred by the linker.
+rm -f "$work/root$prefix/lib/libcheck.dll.a" "$work/root$prefix/bin/libcheck.dll"
 
 rm -rf "$prefix"
 mv "$work/root$prefix" "$prefix"

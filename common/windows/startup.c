@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "startup.h"
+
+#include <string.h>
+#include <uv.h>
+#include <windows.h>
+
+#include "mem.h"
+#include "os.h"
+#include "private.h"
+#include "wide.h"
+
+static int last_error(void)
+{
+    return uv_translate_sys_error((int)GetLastError());
+}
+
+/* ------------------------------------------------------------------ the process */
+
+void gl_startup_prepare(void)
+{
+    gl_os_open_standard();
+    /* No box on a desktop that nobody sees waits for a click. */
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+    /* A DLL comes from the system or not at all, whatever lies in the working directory. */
+    SetDefaultDllDirectories(LOAD_LIBRARY_SEARCH_SYSTEM32);
+    HeapSetInformation(NULL, HeapEnableTerminationOnCorruption, NULL, 0);
+}
+
+uint64_t gl_startup_saved_open_files(void)
+{
+    return 0;
+}
+
+/* ------------------------------------------------------------------ directories */
+
+static int make_directory(const char *path, bool users_read)
+{
+    SECURITY_ATTRIBUTES security = {.nLength = sizeof security};
+    wchar_t *wide = gl_wide_path(path);
+    if (!wide)
+        return UV_EINVAL;
+    int err = gl_private_descriptor(users_read, &security.lpSecurityDescriptor);
+    if (!err) {
+        if (!CreateDirectoryW(wide, &security) && GetLastError() != ERROR_ALREADY_EXISTS)
+            err = last_error();
+        LocalFree(security.lpSecurityDescriptor);
+    }
+    gl_free(wide);
+    return err;
+}
+
+/* Whether a directory is there already: drives and shares are, and cannot be made. */
+static bool is_directory(const char *path)
+{
+    wchar_t *wide = gl_wide_path(path);
+    DWORD attributes = wide ? GetFileAttributesW(wide) : INVALID_FILE_ATTRIBUTES;
+    gl_free(wide);
+    return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
+void gl_startup_make_parents(const char *path)
+{
+    char *copy = gl_strdup(path);
+    for (char *at = copy; *at; at++) {
+        size_t separators = strspn(at, "/\\");
+        if (separators == 0 || at == copy)
+            continue;
+        if (!at[separators])
+            break; /* of the name itself */
+        char separator = *at;
+        *at = '\0';
+        if (!is_directory(copy))
+            make_directory(copy, true);
+        *at = separator;
+        at += separators - 1;
+    }
+    gl_free(copy);
+}
+
+/* The handle stays open as long as the process lives; programs that are started do not get it. */
+static int take_lock(const char *directory, const char *program, char **ret_error)
+{
+    char *path = gl_asprintf("%s\\lock", directory);
+    wchar_t *wide = gl_wide_path(path);
+    HANDLE file = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_ALWAYS,
+                              FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    int err = 0;
+    if (file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION) {
+        err = UV_EBUSY;
+        *ret_error = gl_asprintf("%s: another %s uses this directory", directory, program);
+    } else if (file == INVALID_HANDLE_VALUE) {
+        err = last_error();
+        *ret_error = gl_asprintf("%s: %s", path, uv_strerror(err));
+    }
+    gl_free(wide);
+    gl_free(path);
+    return err;
+}
+
+/*
+ * Anybody may make folders in %ProgramData%, and would own them: a folder that somebody else has
+ * laid in the place of ours is refused, whatever is in it.
+ */
+static int judge_directory(const char *directory, char **ret_error)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    char *why = NULL;
+    wchar_t *wide = gl_wide_path(directory);
+    HANDLE handle =
+        CreateFileW(wide, READ_CONTROL | FILE_READ_ATTRIBUTES,
+                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    gl_free(wide);
+    int err = 0;
+    if (handle == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(handle, &info)) {
+        err = last_error();
+        *ret_error = gl_asprintf("%s: %s", directory, uv_strerror(err));
+    } else if (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) {
+        err = UV_ELOOP;
+        *ret_error = gl_asprintf("%s: it is a link; give the directory itself", directory);
+    } else if (!(info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) {
+        err = UV_ENOTDIR;
+        *ret_error = gl_asprintf("%s: it is not a directory", directory);
+    } else if ((err = gl_private_judge(handle, GL_PRIVATE_ANY, &why)) != 0) {
+        *ret_error = gl_asprintf("%s: %s; remove it, or let only SYSTEM, Administrators and this "
+                                 "account have access",
+                                 directory, why);
+    }
+    gl_free(why);
+    if (handle != INVALID_HANDLE_VALUE)
+        CloseHandle(handle);
+    return err;
+}
+
+int gl_startup_claim_state(const char *directory, const char *program, char **ret_error)
+{
+    if (!*directory) {
+        *ret_error = gl_strdup("the state directory has no name");
+        return UV_EINVAL;
+    }
+    gl_startup_make_parents(directory);
+    int err = make_directory(directory, false);
+    if (err) {
+        *ret_error = gl_asprintf("cannot make %s: %s", directory, uv_strerror(err));
+        return err;
+    }
+    err = judge_directory(directory, ret_error);
+    return err ? err : take_lock(directory, program, ret_error);
+}
+
+/* ------------------------------------------------------------------ service manager */
+
+/* The service control manager is told by the service's own main, not by words. */
+void gl_startup_notify(const char *state)
+{
+    (void)state;
+}
