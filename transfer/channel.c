@@ -29,7 +29,7 @@ struct gl_channel {
     bool woken; /* wake was called and the loop has not looked yet */
     void (*wake)(void *ctx);
     void *ctx;
-    int signal[2];
+    struct gl_disk_signal *signal; /* NULL: this system had none left */
 };
 
 static void ring_push(struct ring *ring, struct gl_item item)
@@ -70,8 +70,7 @@ struct gl_channel *gl_channel_new(void (*wake)(void *ctx), void *ctx)
         abort(); /* only without memory */
     channel->wake = wake;
     channel->ctx = ctx;
-    if (gl_disk_signal_open(channel->signal) < 0)
-        channel->signal[0] = channel->signal[1] = -1;
+    (void)gl_disk_signal_new(&channel->signal);
     return channel;
 }
 
@@ -82,8 +81,7 @@ void gl_channel_free(struct gl_channel *channel, void (*free_report)(void *repor
     void *report;
     while ((report = gl_channel_take_report(channel)))
         free_report(report);
-    if (channel->signal[0] >= 0)
-        gl_disk_signal_close(channel->signal);
+    gl_disk_signal_free(channel->signal);
     uv_cond_destroy(&channel->changed);
     uv_mutex_destroy(&channel->mutex);
     gl_free(channel);
@@ -179,9 +177,9 @@ bool gl_channel_is_cancelled(struct gl_channel *channel)
     return cancelled;
 }
 
-int gl_channel_cancel_fd(const struct gl_channel *channel)
+struct gl_disk_signal *gl_channel_signal(const struct gl_channel *channel)
 {
-    return channel->signal[0];
+    return channel->signal;
 }
 
 /* ------------------------------------------------------------------ the loop's side */
@@ -247,7 +245,7 @@ void gl_channel_cancel(struct gl_channel *channel)
     uv_mutex_lock(&channel->mutex);
     channel->cancelled = true;
     uv_cond_signal(&channel->changed);
-    if (channel->signal[1] >= 0)
+    if (channel->signal)
         gl_disk_signal_raise(channel->signal);
     uv_mutex_unlock(&channel->mutex);
 }

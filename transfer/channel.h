@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "buf.h"
+#include "disk.h"
 
 #define GL_CHANNEL_OUT_MAX (1024u * 1024) /* bytes in `out`, after which the thread waits */
 
@@ -70,7 +71,7 @@ void *gl_channel_take_report(struct gl_channel *channel);
 size_t gl_channel_collect(struct gl_channel *channel);
 /* All waiting of the thread ends, now and later. */
 void gl_channel_cancel(struct gl_channel *channel);
-/* Readable once cancelled: for gl_stream_fd_read(). -1: this system had none left. */
-int gl_channel_cancel_fd(const struct gl_channel *channel);
+/* Raised once cancelled: for gl_stream_fd_read(). NULL: this system had none left. */
+struct gl_disk_signal *gl_channel_signal(const struct gl_channel *channel);
 
 #endif

@@ -18,7 +18,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define GL_DISK_NAME_MAX 255u /* bytes of one component */
+/* Bytes of one component, on any system: 255 units of UTF-16 may take so many. What this system has
+ * no room for is UV_ENAMETOOLONG. */
+#define GL_DISK_NAME_MAX 765u
 #define GL_DISK_PATH_MAX                                                                           \
     4096u /* bytes of a link's target, and of a path that the user gave, with NUL */
 
@@ -71,6 +73,13 @@ int gl_disk_resolve(const char *path, char **ret_path);
  */
 int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
+/* ------------------------------------------------------------------ names */
+
+bool gl_disk_separates(char c);             /* between the components of a path of this system */
+bool gl_disk_is_absolute(const char *path); /* or otherwise not to be put beneath a home */
+/* Why no link can be made that leads there, static: it completes 'the link ...'. NULL: none. */
+const char *gl_disk_target_trouble(const char *target);
+
 /* ------------------------------------------------------------------ directories */
 
 struct gl_dir; /* an open directory; references are counted, not atomically: one thread */
@@ -81,10 +90,19 @@ int gl_dir_open_at(struct gl_dir *dir, const char *name, struct gl_dir **ret_dir
 /* The directory above; UV_ENOENT if it is not the one with this device and inode (any more). */
 int gl_dir_open_above(struct gl_dir *dir, uint64_t device, uint64_t inode, struct gl_dir **ret_dir);
 struct gl_dir *gl_dir_ref(struct gl_dir *dir);
-void gl_dir_unref(struct gl_dir *dir);           /* NULL is fine */
-bool gl_dir_is_shared(const struct gl_dir *dir); /* more than one reference */
+void gl_dir_unref(struct gl_dir *dir); /* NULL is fine */
 uint64_t gl_dir_device(const struct gl_dir *dir);
 uint64_t gl_dir_inode(const struct gl_dir *dir);
+
+/*
+ * Why nothing of this name, one component, can be made in dir, static: it completes 'the file ...'.
+ * NULL: nothing that could be told from the name.
+ */
+const char *gl_dir_name_trouble(struct gl_dir *dir, const char *name);
+/* Whether names that differ in bytes may mean the same in dir ("a" and "A"). */
+bool gl_dir_folds(struct gl_dir *dir);
+/* If so: a hash of what the name means, the same for all names that mean the same. */
+uint64_t gl_dir_name_hash(struct gl_dir *dir, const char *name, uint64_t seed);
 
 int gl_dir_stat(struct gl_dir *dir, const char *name, struct gl_disk_info *ret_info);
 /* For now with what `mode` and the umask allow, but never writable by others, and always usable by
@@ -174,16 +192,17 @@ uint32_t gl_disk_default_mode(void);
 
 /* ------------------------------------------------------------------ streams */
 
+/* Ends waiting on one thread from another; once raised it stays so. */
+struct gl_disk_signal;
+int gl_disk_signal_new(struct gl_disk_signal **ret_signal); /* UV_EMFILE and its like */
+void gl_disk_signal_raise(struct gl_disk_signal *signal);
+void gl_disk_signal_free(struct gl_disk_signal *signal); /* NULL is fine; nobody waits for it */
+
 /*
  * Reads or writes a pipe, terminal or device. They wait, and give up with UV_ECANCELED once
- * cancel_fd (a descriptor; -1: none) becomes readable. Bytes read, 0 at the end.
+ * `cancel` (NULL: none) is raised. Bytes read, 0 at the end.
  */
-ssize_t gl_stream_fd_read(int fd, void *data, size_t len, int cancel_fd);
-int gl_stream_fd_write(int fd, const void *data, size_t len, int cancel_fd);
-
-/* Two descriptors: [0] becomes readable when something is written to [1]. For cancel_fd. */
-int gl_disk_signal_open(int ret_fds[2]);
-void gl_disk_signal_raise(const int fds[2]);
-void gl_disk_signal_close(int fds[2]);
+ssize_t gl_stream_fd_read(int fd, void *data, size_t len, struct gl_disk_signal *cancel);
+int gl_stream_fd_write(int fd, const void *data, size_t len, struct gl_disk_signal *cancel);
 
 #endif

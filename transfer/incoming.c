@@ -109,7 +109,7 @@ static int write_content(struct gl_incoming *in, const void *data, size_t len)
 {
     if (in->stream_fd >= 0)
         return gl_stream_fd_write(in->stream_fd, data, len,
-                                  gl_channel_cancel_fd(gl_engine_channel(in->transfer)));
+                                  gl_channel_signal(gl_engine_channel(in->transfer)));
     return gl_file_write_at(in->part.fd, data, len, in->position);
 }
 

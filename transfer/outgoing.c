@@ -433,7 +433,7 @@ int gl_outgoing_stream(struct gl_outgoing *out, const char *name, int fd)
     while (!err && !out->file_refused) {
         struct gl_block *block = gl_block_new(GL_TRANSFER_BLOCK);
         n = gl_stream_fd_read(fd, gl_block_data(block), GL_TRANSFER_BLOCK,
-                              gl_channel_cancel_fd(out->channel));
+                              gl_channel_signal(out->channel));
         if (n <= 0) {
             gl_block_unref(block);
             break;

@@ -53,9 +53,9 @@ int gl_outgoing_send(struct gl_outgoing *out, const Gl__TransferItem *item);
 int gl_outgoing_answers(struct gl_outgoing *out, bool wait);
 
 /*
- * A regular file that is open for reading (stays the caller's), under this name: what reading gives,
- * which may be less or more than its size (proc(5), sysfs(5)). Problems with it are told; that it
- * was changed meanwhile is one, though it is sent.
+ * A regular file that is open for reading (stays the caller's), under this name: what reading
+ * gives, which may be less or more than its size (proc(5), sysfs(5)). Problems with it are told;
+ * that it was changed meanwhile is one, though it is sent.
  */
 int gl_outgoing_file(struct gl_outgoing *out, const char *name, int fd,
                      const struct gl_disk_info *info);

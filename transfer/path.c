@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "digest.h"
+#include "disk.h"
 #include "mem.h"
 
 #define PART_PREFIX ".guestlink-"
@@ -36,7 +37,7 @@ size_t gl_path_push(struct gl_path *path, const char *name)
         path->room = 2 * (path->len + add + 2);
         path->text = gl_realloc(path->text, path->room);
     }
-    if (path->len && path->text[path->len - 1] != '/')
+    if (path->len && !gl_path_has_slash(path->text))
         path->text[path->len++] = '/';
     memcpy(path->text + path->len, name, add + 1);
     path->len += add;
@@ -63,29 +64,62 @@ bool gl_path_has_drive(const char *path)
            (path[2] == '\\' || path[2] == '/');
 }
 
-static bool is_separator(const char *path, char c)
+/* Which characters separate the components of a path. */
+enum rule {
+    HERE,  /* as this system has it */
+    THERE, /* as can be told from the path alone */
+};
+
+static bool is_separator(const char *path, char c, enum rule rule)
 {
-    return c == '/' || (c == '\\' && gl_path_has_drive(path));
+    if (c == '\\' && (gl_path_has_drive(path) || strncmp(path, "\\\\", 2) == 0))
+        return true;
+    return c == '/' || (rule == HERE && gl_disk_separates(c));
+}
+
+static size_t skip_components(const char *path, size_t at, unsigned count)
+{
+    while (count--) {
+        at += strcspn(path + at, "\\/");
+        at += path[at] != '\0';
+    }
+    return at;
+}
+
+/*
+ * The beginning that is no component of its own: "C:\", "\\server\share\", and both after "\\?\".
+ * ("Naming Files, Paths, and Namespaces", learn.microsoft.com)
+ */
+static size_t root_length(const char *path)
+{
+    static const char verbatim[] = "\\\\?\\", unc[] = "\\\\?\\UNC\\";
+    if (strncmp(path, unc, sizeof unc - 1) == 0)
+        return skip_components(path, sizeof unc - 1, 2);
+    if (strncmp(path, verbatim, sizeof verbatim - 1) == 0)
+        return skip_components(path, sizeof verbatim - 1, 1);
+    if (strncmp(path, "\\\\", 2) == 0)
+        return skip_components(path, 2, 2);
+    return gl_path_has_drive(path) ? 3 : 0;
 }
 
 /* Where the last component begins and ends, separators at the end of the path left out. */
-static void last_component(const char *path, size_t *ret_start, size_t *ret_end)
+static void last_component(const char *path, enum rule rule, size_t *ret_start, size_t *ret_end)
 {
-    size_t least = gl_path_has_drive(path) ? 3 : 0;
+    size_t least = root_length(path);
     size_t end = strlen(path);
-    while (end > least && is_separator(path, path[end - 1]))
+    while (end > least && is_separator(path, path[end - 1], rule))
         end--;
     size_t start = end;
-    while (start > least && !is_separator(path, path[start - 1]))
+    while (start > least && !is_separator(path, path[start - 1], rule))
         start--;
     *ret_start = start;
     *ret_end = end;
 }
 
-char *gl_path_base(const char *path)
+static char *base(const char *path, enum rule rule)
 {
     size_t start, end;
-    last_component(path, &start, &end);
+    last_component(path, rule, &start, &end);
     const char *name = path + start;
     size_t len = end - start;
     if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
@@ -93,17 +127,27 @@ char *gl_path_base(const char *path)
     return gl_strndup(name, len);
 }
 
+char *gl_path_base(const char *path)
+{
+    return base(path, HERE);
+}
+
+char *gl_path_base_there(const char *path)
+{
+    return base(path, THERE);
+}
+
 char *gl_path_parent(const char *path)
 {
     size_t start, end;
-    last_component(path, &start, &end);
+    last_component(path, HERE, &start, &end);
     return start ? gl_strndup(path, start) : gl_strdup(".");
 }
 
 bool gl_path_has_slash(const char *path)
 {
     size_t len = strlen(path);
-    return len && is_separator(path, path[len - 1]);
+    return len && is_separator(path, path[len - 1], HERE);
 }
 
 bool gl_path_is_component(const uint8_t *name, size_t len)

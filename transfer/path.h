@@ -28,9 +28,13 @@ const char *gl_path_report(const struct gl_path *path, size_t *ret_len);
 /*
  * What a source is called at its destination: the last component of its path, allocated; empty for
  * a path that ends in ".", ".." or the root, whose content goes into the destination itself (as
- * cp(1) does). A path that begins with a drive ("C:\") has backslashes as separators too.
+ * cp(1) does). A path that begins with a drive ("C:\", "C:/") or two backslashes has backslashes as
+ * separators too, on any system; on Windows all paths have.
  */
 char *gl_path_base(const char *path);
+/* The same of a path of the other side, whose system is not known: only what a path begins with
+ * tells whether a backslash separates. */
+char *gl_path_base_there(const char *path);
 /* The path's directory: what is before gl_path_base(), "." if there is nothing, allocated. */
 char *gl_path_parent(const char *path);
 /* Ends in a separator. */

@@ -3,6 +3,7 @@
  * The receiver: follows the sender's walk with open directories. Everything that comes is the
  * peer's and may be meant to harm; see transfer.h on what keeps it inside the destination.
  */
+#include <sodium.h>
 #include <string.h>
 
 #include "destination.h"
@@ -10,6 +11,10 @@
 #include "engine.h"
 #include "incoming.h"
 #include "message.h"
+#include "names.h"
+
+/* Names that are kept in mind for the folders that we are in: 24 bytes each, at most. */
+#define NAMES_MAX (4u * 1024 * 1024)
 
 struct level {
     uint64_t item;
@@ -18,6 +23,8 @@ struct level {
     uint32_t mode;
     struct gl_disk_time mtime;
     size_t path_len; /* of the directory above, for gl_path_pop() */
+    bool self;       /* the destination itself, whose names are the receiver's */
+    struct gl_names seen;
 };
 
 struct receiver {
@@ -31,7 +38,10 @@ struct receiver {
     size_t count, next;
 
     struct gl_destination to;
-    bool top_taken; /* the one name of the destination was used */
+    bool top_taken;       /* the one name of the destination was used */
+    struct gl_names seen; /* in the destination */
+    size_t seen_all;      /* there and in all levels */
+    uint64_t seed;
     struct gl_path path;
     struct gl_dirstack stack; /* [0] is the destination, where to.dir is one */
     struct level *levels;     /* of stack[1] and so on */
@@ -65,6 +75,38 @@ static bool was_asked_for(struct receiver *r, const char *name)
         if (strcmp(r->names[r->next++], name) == 0)
             return true;
     return false;
+}
+
+/*
+ * Whether the name can be had in the directory that we are in, and no other of this copy is the
+ * same to this system. *ret_usable false: told as a problem.
+ */
+static int check_name(struct receiver *r, const char *name, bool *ret_usable)
+{
+    struct gl_dir *dir = gl_dirstack_top(&r->stack);
+    const char *trouble = gl_dir_name_trouble(dir, name);
+    *ret_usable = false;
+    if (trouble)
+        return gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_INVALID, trouble);
+    *ret_usable = true;
+    if (!gl_dir_folds(dir))
+        return 0;
+    bool here = depth(r) == 0 || r->levels[depth(r) - 1].self;
+    struct gl_names *seen = here ? &r->seen : &r->levels[depth(r) - 1].seen;
+    enum gl_names_result result = GL_NAMES_CLASH;
+    if (r->seen_all < NAMES_MAX)
+        result = gl_names_add(seen, dir, name, r->seed);
+    if (result == GL_NAMES_NEW)
+        r->seen_all++;
+    if (result != GL_NAMES_CLASH)
+        return 0;
+    *ret_usable = false;
+    if (r->seen_all >= NAMES_MAX)
+        return gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_LIMIT,
+                                 "too many names to see whether two are the same here");
+    return gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_EXISTS,
+                             "another name of this copy is the same here but for upper and lower "
+                             "case; it stays");
 }
 
 /*
@@ -107,6 +149,11 @@ static int take_name(struct receiver *r, ProtobufCBinaryData name, bool director
     if (gl_part_is_name(ret_name))
         return gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_INVALID,
                                  "is a name that copies in progress have");
+    if (!self && r->stream_fd < 0) {
+        int err = check_name(r, ret_name, ret_usable);
+        if (err || !*ret_usable)
+            return err;
+    }
     return gl_engine_permit(r->transfer, r->item, &r->path, ret_usable);
 }
 
@@ -186,6 +233,7 @@ static int enter(struct receiver *r, const Gl__TransferEnter *enter)
         return err;
     }
     gl_engine_counts(r->transfer)->directories++;
+    level.self = !name[0];
     push_level(r, dir, &level);
     return err;
 }
@@ -199,6 +247,8 @@ static int leave(struct receiver *r)
     if (!depth(r))
         return broken(r, "it leaves more than it entered");
     struct level level = r->levels[depth(r) - 1];
+    r->seen_all -= level.seen.count;
+    gl_names_done(&r->levels[depth(r) - 1].seen);
     /* Its own permissions may forbid what is still to be done by way of it: it is left first. */
     struct gl_dir *dir = gl_dir_ref(gl_dirstack_top(&r->stack));
     int err = gl_dirstack_pop(&r->stack);
@@ -300,11 +350,18 @@ static int take_link(struct receiver *r, const Gl__TransferLink *link)
         return err;
     if (usable) {
         char *target = gl_strndup((char *)link->target.data, link->target.len);
-        int link_err = place_link(gl_dirstack_top(&r->stack), name, target, &level);
+        const char *trouble = gl_disk_target_trouble(target);
+        int link_err = trouble ? 0 : place_link(gl_dirstack_top(&r->stack), name, target, &level);
         gl_free(target);
-        if (link_err == UV_EEXIST)
+        if (trouble)
+            err = gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_INVALID, trouble);
+        else if (link_err == UV_EEXIST)
             err = gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_EXISTS,
                                     "exists and is not a regular file");
+        else if (link_err == UV_EPERM)
+            err = gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_DENIED,
+                                    "no symbolic links can be made here: the file system has none, "
+                                    "or this user lacks the right to make them");
         else if (link_err)
             err = gl_engine_problem_errno(r->transfer, r->item, &r->path, link_err);
         else
@@ -459,6 +516,7 @@ static int run(struct gl_transfer *transfer, void *job)
     r->transfer = transfer;
     r->channel = gl_engine_channel(transfer);
     gl_dirstack_init(&r->stack);
+    randombytes_buf(&r->seed, sizeof r->seed);
     if (r->stream_fd >= 0)
         gl_path_init(&r->path, "-");
     else
@@ -470,6 +528,9 @@ static int run(struct gl_transfer *transfer, void *job)
     /* What is incomplete goes before the peer hears that all is over. */
     gl_incoming_done(&r->incoming, err == UV_ECANCELED);
     gl_batch_done(&r->batch);
+    for (size_t i = 0; i < depth(r); i++)
+        gl_names_done(&r->levels[i].seen);
+    gl_names_done(&r->seen);
     gl_dirstack_done(&r->stack);
     gl_destination_done(&r->to);
     gl_path_done(&r->path);

@@ -36,9 +36,9 @@
  * as with cp(1). Sockets, pipes and devices in a tree are problems.
  *
  * A file's content is what reading it gives: those of proc(5) and sysfs(5) have other sizes than
- * they say, and are read to their end. A file that another program changes meanwhile is copied as it was read, as cp(1) and
- * tar(1) do, at most up to the size that it had first; that is told as a problem (PRECONDITION),
- * since it may be of no one moment.
+ * they say, and are read to their end. A file that another program changes meanwhile is copied as
+ * it was read, as cp(1) and tar(1) do, at most up to the size that it had first; that is told as a
+ * problem (PRECONDITION), since it may be of no one moment.
  */
 #ifndef GL_TRANSFER_H
 #define GL_TRANSFER_H

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disk.h"
 #include "mem.h"
 #include "message.h"
 #include "path.h"
@@ -127,7 +128,7 @@ static char *absolute(ProtobufCBinaryData bytes)
     char *path = gl_message_cstring(bytes);
     char home[4096];
     size_t size = sizeof home;
-    if (path == NULL || path[0] == '/' || gl_path_has_drive(path))
+    if (path == NULL || gl_disk_is_absolute(path))
         return path;
     if (uv_os_homedir(home, &size) < 0)
         strcpy(home, "/");
@@ -200,6 +201,21 @@ static void receive_into(struct gl_call *call, const ProtobufCMessage *request)
     gl_free(destination);
 }
 
+/*
+ * The other side expects what it asked for under a name that it makes of the path alone, as
+ * gl_path_base_there() does.
+ */
+static bool is_named_alike(ProtobufCBinaryData given, const char *path)
+{
+    char *text = gl_message_cstring(given), *there = gl_path_base_there(text);
+    char *here = gl_path_base(path);
+    bool alike = text[0] == '\0' || there[0] == '\0' || strcmp(there, here) == 0;
+    gl_free(text);
+    gl_free(there);
+    gl_free(here);
+    return alike;
+}
+
 /* OK, or why these cannot be sent; *ret_paths is filled as far as it goes. */
 static enum gl_status take_sources(struct gl_call *call, const Gl__FileSend *start, char **paths,
                                    const char **ret_text)
@@ -208,6 +224,9 @@ static enum gl_status take_sources(struct gl_call *call, const Gl__FileSend *sta
         paths[i] = absolute(start->sources[i]);
         *ret_text = "a source has a NUL byte";
         if (paths[i] == NULL)
+            return GL_STATUS_INVALID;
+        *ret_text = "a path with \\ that is no full path of this guest: write it with /";
+        if (!is_named_alike(start->sources[i], paths[i]))
             return GL_STATUS_INVALID;
         enum gl_status status = permit(call, paths[i], ret_text);
         if (status != GL_STATUS_OK)

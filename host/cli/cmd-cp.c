@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "commands.h"
+#include "disk.h"
 #include "json.h"
 #include "mem.h"
 #include "message.h"
@@ -49,16 +50,17 @@ struct cp {
 /* ------------------------------------------------------------------ operands */
 
 /*
- * What stands before the colon of GUEST:PATH, as a length; 0: a path of ours. A slash before the
- * colon makes it a path, and so does a drive ("C:\", "C:/").
+ * What stands before the colon of GUEST:PATH, as a length; 0: a path of ours. A separator of paths
+ * before the colon makes it a path, and so does a drive ("C:\", "C:/").
  */
 static size_t guest_length(const char *operand)
 {
     const char *colon = strchr(operand, ':');
-    const char *slash = strchr(operand, '/');
-    if (colon == NULL || colon == operand || (slash != NULL && slash < colon) ||
-        gl_path_has_drive(operand))
+    if (colon == NULL || gl_path_has_drive(operand))
         return 0;
+    for (const char *c = operand; c < colon; c++)
+        if (gl_disk_separates(*c))
+            return 0;
     return (size_t)(colon - operand);
 }
 
@@ -109,7 +111,7 @@ static int check_names(struct cp *cp)
     char **names = GL_NEW0_ARRAY(char *, cp->count);
     const char *twice = NULL;
     for (size_t i = 0; i < cp->count; i++)
-        names[i] = gl_path_base(cp->sources[i]);
+        names[i] = cp->to_guest ? gl_path_base(cp->sources[i]) : gl_path_base_there(cp->sources[i]);
     qsort(names, cp->count, sizeof(*names), compare_names);
     for (size_t i = 1; i < cp->count && twice == NULL; i++)
         if (names[i][0] != '\0' && strcmp(names[i], names[i - 1]) == 0)
@@ -327,7 +329,7 @@ static int start_receiving(struct cp *cp)
     ProtobufCBinaryData *sources = GL_NEW0_ARRAY(ProtobufCBinaryData, cp->count);
     for (size_t i = 0; i < cp->count; i++) {
         sources[i] = gl_message_bytes(cp->sources[i], strlen(cp->sources[i]));
-        names[i] = gl_path_base(cp->sources[i]);
+        names[i] = gl_path_base_there(cp->sources[i]);
     }
     request.n_sources = cp->count;
     request.sources = sources;

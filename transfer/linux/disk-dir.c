@@ -184,11 +184,6 @@ void gl_dir_unref(struct gl_dir *dir)
     gl_free(dir);
 }
 
-bool gl_dir_is_shared(const struct gl_dir *dir)
-{
-    return dir->refs > 1;
-}
-
 uint64_t gl_dir_device(const struct gl_dir *dir)
 {
     return dir->device;

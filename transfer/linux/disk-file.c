@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "disk-linux.h"
+#include "mem.h"
 
 /* Where linux/magic.h of older systems does not have it. */
 #ifndef XFS_SUPER_MAGIC
@@ -261,20 +262,24 @@ uint32_t gl_disk_default_mode(void)
     return 0666 & ~mask;
 }
 
+struct gl_disk_signal {
+    int fd; /* an eventfd(2) */
+};
+
 /* Waits for `events` on fd. 0, or UV_ECANCELED. */
-static int wait_for(int fd, short events, int cancel_fd)
+static int wait_for(int fd, short events, struct gl_disk_signal *cancel)
 {
-    struct pollfd fds[2] = {{fd, events, 0}, {cancel_fd, POLLIN, 0}};
+    struct pollfd fds[2] = {{fd, events, 0}, {cancel ? cancel->fd : -1, POLLIN, 0}};
     while (poll(fds, 2, -1) < 0)
         if (errno != EINTR)
             return -errno;
     return fds[1].revents ? UV_ECANCELED : 0;
 }
 
-ssize_t gl_stream_fd_read(int fd, void *data, size_t len, int cancel_fd)
+ssize_t gl_stream_fd_read(int fd, void *data, size_t len, struct gl_disk_signal *cancel)
 {
     for (;;) {
-        int err = wait_for(fd, POLLIN, cancel_fd);
+        int err = wait_for(fd, POLLIN, cancel);
         if (err)
             return err;
         ssize_t n = read(fd, data, len);
@@ -286,7 +291,7 @@ ssize_t gl_stream_fd_read(int fd, void *data, size_t len, int cancel_fd)
 }
 
 /* How much can be written once there is room: to a pipe or terminal with room for less than all, a
- * write would wait, and not for cancel_fd. */
+ * write would wait, and not for `cancel`. */
 static size_t write_max(int fd)
 {
     struct stat st;
@@ -295,11 +300,11 @@ static size_t write_max(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
 }
 
-int gl_stream_fd_write(int fd, const void *data, size_t len, int cancel_fd)
+int gl_stream_fd_write(int fd, const void *data, size_t len, struct gl_disk_signal *cancel)
 {
     size_t max = write_max(fd);
     while (len) {
-        int err = wait_for(fd, POLLOUT, cancel_fd);
+        int err = wait_for(fd, POLLOUT, cancel);
         if (err)
             return err;
         ssize_t n = write(fd, data, len < max ? len : max);
@@ -313,21 +318,25 @@ int gl_stream_fd_write(int fd, const void *data, size_t len, int cancel_fd)
     return 0;
 }
 
-int gl_disk_signal_open(int ret_fds[2])
+int gl_disk_signal_new(struct gl_disk_signal **ret_signal)
 {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return -errno;
-    ret_fds[0] = ret_fds[1] = fd;
+    *ret_signal = GL_NEW0(struct gl_disk_signal);
+    (*ret_signal)->fd = fd;
     return 0;
 }
 
-void gl_disk_signal_raise(const int fds[2])
+void gl_disk_signal_raise(struct gl_disk_signal *signal)
 {
-    (void)eventfd_write(fds[1], 1);
+    (void)eventfd_write(signal->fd, 1);
 }
 
-void gl_disk_signal_close(int fds[2])
+void gl_disk_signal_free(struct gl_disk_signal *signal)
 {
-    close(fds[0]);
+    if (!signal)
+        return;
+    close(signal->fd);
+    gl_free(signal);
 }
