@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "defaults.h"
 #include "escape.h"
 #include "mem.h"
 
-static const char help[] =
+static const char help_format[] =
     "Usage: guestlink-agent [OPTION]...\n"
     "\n"
     "The guest's side of guestlink: connects to the host over a VM socket, with no network,\n"
@@ -23,11 +24,11 @@ static const char help[] =
     "                                             a port number (Windows)\n"
     "                        unix:PATH            a Unix socket\n"
     "                        pipe:NAME            a named pipe (Windows)\n"
-    "                      default: connect in the configuration, else vsock:host:1007\n"
+    "                      default: connect in the configuration, else %s\n"
     "  --name NAME         name to propose to the host; default: the host name\n"
     "  --state DIR         where this guest's key and the remembered host are kept; made if\n"
-    "                      need be; default: " GL_STATEDIR "/agent\n"
-    "  --config FILE       configuration, with the policy; default: " GL_SYSCONFDIR "/agent.conf,\n"
+    "                      need be; default: %s\n"
+    "  --config FILE       configuration, with the policy; default: %s,\n"
     "                      which need not exist\n"
     "  --log-level LEVEL   error, warn, info or debug; default: info\n"
     "  --help              print this and exit\n"
@@ -95,6 +96,14 @@ static enum gl_options_result take_connect(struct gl_settings_options *options, 
     return GL_OPTIONS_RUN;
 }
 
+static void help(void)
+{
+    char *state = gl_default_state("agent"), *config = gl_default_config("agent");
+    printf(help_format, gl_default_connect, state, config);
+    gl_free(state);
+    gl_free(config);
+}
+
 static enum gl_options_result take(struct gl_settings_options *options, int option,
                                    const char *value)
 {
@@ -122,7 +131,7 @@ static enum gl_options_result take(struct gl_settings_options *options, int opti
             return bad("--log-level %s: error, warn, info or debug", value);
         return GL_OPTIONS_RUN;
     case OPTION_HELP:
-        fputs(help, stdout);
+        help();
         return GL_OPTIONS_DONE;
     default:
         printf("guestlink-agent %s\n", PACKAGE_VERSION);

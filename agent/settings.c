@@ -6,14 +6,12 @@
 #include <uv.h>
 
 #include "config.h"
+#include "defaults.h"
 #include "mem.h"
 #include "policy-config.h"
 #include "sys.h"
 #include "transport.h"
 
-#define DEFAULT_CONFIG  GL_SYSCONFDIR "/agent.conf"
-#define DEFAULT_STATE   GL_STATEDIR "/agent"
-#define DEFAULT_CONNECT "vsock:host:1007"
 
 /* ------------------------------------------------------------------ addresses */
 
@@ -189,7 +187,7 @@ static void take_connect(struct gl_settings *settings, const struct gl_settings_
         gl_address_parse(cfg_getnstr(cfg, "connect", i), &settings->connect[settings->n_connect++],
                          NULL, &why);
     if (settings->n_connect == 0)
-        gl_address_parse(DEFAULT_CONNECT, &settings->connect[settings->n_connect++], NULL, &why);
+        gl_address_parse(gl_default_connect, &settings->connect[settings->n_connect++], NULL, &why);
 }
 
 static int take_trust(struct gl_settings *settings, cfg_t *cfg, char **ret_error)
@@ -206,9 +204,10 @@ static int take_trust(struct gl_settings *settings, cfg_t *cfg, char **ret_error
     return UV_EINVAL;
 }
 
-static char *first_of(const char *option, const char *file, const char *fallback)
+/* NULL: neither says anything. */
+static char *first_of(const char *option, const char *file)
 {
-    return gl_strdup(option ? option : file ? file : fallback);
+    return gl_strdup(option ? option : file);
 }
 
 static int take(struct gl_settings *settings, const struct gl_settings_options *options, cfg_t *cfg,
@@ -216,8 +215,10 @@ static int take(struct gl_settings *settings, const struct gl_settings_options *
 {
     cfg_t *limits = cfg_getsec(cfg, "limits");
     take_connect(settings, options, cfg);
-    settings->name = first_of(options->name, cfg_getstr(cfg, "name"), NULL);
-    settings->state = first_of(options->state, cfg_getstr(cfg, "state"), DEFAULT_STATE);
+    settings->name = first_of(options->name, cfg_getstr(cfg, "name"));
+    settings->state = first_of(options->state, cfg_getstr(cfg, "state"));
+    if (!settings->state)
+        settings->state = gl_default_state("agent");
     gl_log_level_parse(cfg_getstr(cfg, "log-level"), &settings->log_level);
     if (options->has_log_level)
         settings->log_level = options->log_level;
@@ -265,7 +266,7 @@ int gl_settings_load(const struct gl_settings_options *options, struct gl_settin
     struct gl_settings *settings = GL_NEW0(struct gl_settings);
     cfg_t *cfg = NULL;
     set_checks();
-    settings->config = gl_strdup(options->config ? options->config : DEFAULT_CONFIG);
+    settings->config = options->config ? gl_strdup(options->config) : gl_default_config("agent");
     int err = load_file(settings, options->config != NULL, &cfg, ret_error);
     if (!err) {
         err = take(settings, options, cfg, ret_error);

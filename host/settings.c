@@ -7,13 +7,12 @@
 #include <uv.h>
 
 #include "config.h"
+#include "defaults.h"
 #include "platform.h"
 #include "rules-check.h"
 
-#define PROGRAM        "guestlink-hostd"
-#define DEFAULT_CONFIG GL_SYSCONFDIR "/hostd.conf"
-#define DEFAULT_LISTEN "vsock:any:1007"
-#define RESUME_MAX_S   86400
+#define PROGRAM      "guestlink-hostd"
+#define RESUME_MAX_S 86400
 
 /* ------------------------------------------------------------------ one listener */
 
@@ -225,7 +224,7 @@ static int take_listeners(struct gl_settings *settings, cfg_t *cfg, char **ret_e
         }
     }
     if (settings->n_listen == 0)
-        add_listen(settings, DEFAULT_LISTEN, NULL);
+        add_listen(settings, gl_default_listen, NULL);
     return 0;
 }
 
@@ -253,9 +252,9 @@ static int take_file(struct gl_settings *settings, cfg_t *cfg, const char *log_l
     settings->privileged_ports = cfg_getbool(cfg, "privileged-ports");
     settings->rules = gl_rules_new(cfg, gl_platform_uid());
     if (!settings->control)
-        settings->control = gl_strdup(GL_RUNDIR "/control.sock");
+        settings->control = gl_strdup(gl_default_control);
     if (!settings->state)
-        settings->state = gl_strdup(GL_STATEDIR "/hostd");
+        settings->state = gl_default_state("hostd");
     return take_listeners(settings, cfg, ret_error);
 }
 
@@ -264,18 +263,21 @@ static int read_file(struct gl_settings *settings, const char *path, const char 
                      char **ret_error)
 {
     cfg_t *cfg;
-    char *error = NULL;
+    char *error = NULL, *file = path ? gl_strdup(path) : gl_default_config("hostd");
     install_checks();
-    int err = gl_config_load(path ? path : DEFAULT_CONFIG, options, &cfg, &error);
+    int err = gl_config_load(file, options, &cfg, &error);
     if (err == UV_ENOENT && !path) {
         gl_free(error);
         cfg = gl_config_defaults(options);
     } else if (err < 0) {
+        gl_free(file);
         *ret_error = error;
         return 1;
     } else {
-        settings->config = gl_strdup(path ? path : DEFAULT_CONFIG);
+        settings->config = file;
+        file = NULL;
     }
+    gl_free(file);
     int status = take_file(settings, cfg, log_level, ret_error);
     cfg_free(cfg);
     return status;
@@ -283,9 +285,10 @@ static int read_file(struct gl_settings *settings, const char *path, const char 
 
 /* ------------------------------------------------------------------ the command line */
 
-static void help(FILE *out)
+static void help(void)
 {
-    fputs(
+    char *state = gl_default_state("hostd"), *config = gl_default_config("hostd");
+    printf(
         "usage: " PROGRAM " [--listen ADDR[,name=NAME]]... [--control PATH] [--state DIR]\n"
         "                       [--config FILE] [--log-level LEVEL]\n"
         "\n"
@@ -294,18 +297,20 @@ static void help(FILE *out)
         "file read again (rules, trust, log level).\n"
         "\n"
         "  --listen ADDR    where agents connect: vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH,\n"
-        "                   pipe:NAME; once for each; default " DEFAULT_LISTEN ".\n"
+        "                   pipe:NAME; once for each; default %s.\n"
         "                   Options after commas: name=NAME is what the guest behind it is "
         "called,\n"
         "                   mode=0660 and group=GROUP are for the file of a unix: socket\n"
-        "  --control PATH   control socket, default " GL_RUNDIR "/control.sock\n"
-        "  --state DIR      keys and known guests, default " GL_STATEDIR "/hostd\n"
-        "  --config FILE    default " DEFAULT_CONFIG ", which may be missing\n"
+        "  --control PATH   control socket, default %s\n"
+        "  --state DIR      keys and known guests, default %s\n"
+        "  --config FILE    default %s, which may be missing\n"
         "  --log-level LEVEL   error, warn, info (default) or debug\n"
         "  --help, --version\n"
         "\n"
         "What the command line says replaces what the file says.\n",
-        out);
+        gl_default_listen, gl_default_control, state, config);
+    gl_free(state);
+    gl_free(config);
 }
 
 static int usage(const char *format, ...) GL_PRINTF(1, 2);
@@ -365,7 +370,7 @@ static int read_options(struct gl_settings *settings, int argc, char **argv,
             *ret_level = optarg;
             break;
         case 'h':
-            help(stdout);
+            help();
             return GL_SETTINGS_DONE;
         case 'V':
             puts(PROGRAM " " PACKAGE_VERSION);

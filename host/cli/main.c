@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "defaults.h"
 #include "os.h"
 #include "out.h"
 
@@ -21,12 +22,12 @@ static void show_usage(FILE *out)
     fprintf(out,
             "\n'guestlink COMMAND --help' says more about one.\n\n"
             "  --control PATH  socket of the host daemon (default: $GUESTLINK_CONTROL, then\n"
-            "                  %s/control.sock)\n"
+            "                  %s)\n"
             "  --json          answer in JSON, with \"schema\": %d\n"
             "                  (both may also stand after COMMAND, among its options)\n"
             "  --help          this text\n"
             "  --version       the version of this program\n",
-            GL_RUNDIR, GL_JSON_SCHEMA);
+            gl_default_control, GL_JSON_SCHEMA);
 }
 
 static const struct gl_command *find_command(const char *name)
@@ -40,7 +41,7 @@ static const struct gl_command *find_command(const char *name)
 static const char *default_control(void)
 {
     const char *control = getenv("GUESTLINK_CONTROL");
-    return control != NULL && control[0] != '\0' ? control : GL_RUNDIR "/control.sock";
+    return control != NULL && control[0] != '\0' ? control : gl_default_control;
 }
 
 /* A full disk under stdout is found here at the latest. */
