@@ -12,7 +12,6 @@
 #include "sys.h"
 #include "transport.h"
 
-
 /* ------------------------------------------------------------------ addresses */
 
 const char *gl_settings_judge_address(const struct gl_address *address)

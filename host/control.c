@@ -66,7 +66,7 @@ static void log_client(struct gl_daemon *daemon, enum gl_log_level level, const 
 /* Who must get in to see to it when others have taken all the places. */
 static bool is_keeper(uint32_t uid)
 {
-    return uid == 0 || uid == gl_platform_uid();
+    return gl_platform_is_superuser(uid) || uid == gl_platform_uid();
 }
 
 /* ------------------------------------------------------------------ calls */

@@ -11,6 +11,7 @@
 #include "escape.h"
 #include "guest.h"
 #include "link.h"
+#include "orders.h"
 #include "places.h"
 #include "platform.h"
 #include "reload.h"
@@ -54,14 +55,13 @@ static void on_chores(uv_timer_t *timer)
 
 static void close_handles(struct gl_daemon *daemon)
 {
-    uv_handle_t *const handles[] = {(uv_handle_t *)&daemon->chores,
-                                    (uv_handle_t *)&daemon->stop_timer,
-                                    (uv_handle_t *)&daemon->sigterm, (uv_handle_t *)&daemon->sigint,
-                                    (uv_handle_t *)&daemon->sighup};
-    if (uv_is_closing(handles[0]))
+    if (uv_is_closing((uv_handle_t *)&daemon->chores))
         return;
-    for (size_t i = 0; i < GL_ARRAY_SIZE(handles); i++)
-        uv_close(handles[i], NULL);
+    uv_close((uv_handle_t *)&daemon->chores, NULL);
+    uv_close((uv_handle_t *)&daemon->stop_timer, NULL);
+    for (size_t i = 0; i < daemon->n_signals; i++)
+        uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+    gl_orders_close();
     gl_watchdog_stop(&daemon->watchdog);
 }
 
@@ -89,20 +89,32 @@ static void stop(struct gl_daemon *daemon)
     gl_daemon_left(daemon);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void told_to_stop(struct gl_daemon *daemon, const char *how)
 {
-    struct gl_daemon *daemon = handle->data;
-    if (number == SIGHUP) {
-        gl_reload(daemon);
-        return;
-    }
     if (daemon->stopping) {
         uv_stop(daemon->loop); /* somebody is in a hurry */
         return;
     }
-    gl_info("stopping (%s)", number == SIGINT ? "interrupted" : "terminated");
+    gl_info("stopping (%s)", how);
     gl_startup_notify("STOPPING=1");
     stop(daemon);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct gl_daemon *daemon = handle->data;
+    if (number == gl_platform_reload_signal)
+        gl_reload(daemon);
+    else
+        told_to_stop(daemon, number == SIGINT ? "interrupted" : "terminated");
+}
+
+static void on_order(void *ctx, enum gl_order order)
+{
+    if (order == GL_ORDER_RELOAD)
+        gl_reload(ctx);
+    else
+        told_to_stop(ctx, "by the service manager");
 }
 
 /* ------------------------------------------------------------------ start */
@@ -162,21 +174,27 @@ static int open_state(struct gl_daemon *daemon, struct gl_why *why)
     return 0;
 }
 
+static void watch_signal(struct gl_daemon *daemon, int number)
+{
+    uv_signal_t *handle = &daemon->signals[daemon->n_signals];
+    if (number == 0 || daemon->n_signals == GL_ARRAY_SIZE(daemon->signals))
+        return;
+    uv_signal_init(daemon->loop, handle);
+    handle->data = daemon;
+    uv_signal_start(handle, on_signal, number);
+    daemon->n_signals++;
+}
+
 static void open_handles(struct gl_daemon *daemon)
 {
     uv_timer_init(daemon->loop, &daemon->chores);
     uv_timer_init(daemon->loop, &daemon->stop_timer);
-    uv_signal_init(daemon->loop, &daemon->sigterm);
-    uv_signal_init(daemon->loop, &daemon->sigint);
-    uv_signal_init(daemon->loop, &daemon->sighup);
     daemon->chores.data = daemon;
-    daemon->sigterm.data = daemon;
-    daemon->sigint.data = daemon;
-    daemon->sighup.data = daemon;
     uv_timer_start(&daemon->chores, on_chores, CHORES_MS, CHORES_MS);
-    uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
-    uv_signal_start(&daemon->sigint, on_signal, SIGINT);
-    uv_signal_start(&daemon->sighup, on_signal, SIGHUP);
+    for (const int *number = gl_platform_stop_signals; *number; number++)
+        watch_signal(daemon, *number);
+    watch_signal(daemon, gl_platform_reload_signal);
+    gl_orders_open(daemon->loop, on_order, daemon);
     gl_watchdog_start(&daemon->watchdog, daemon->loop);
 }
 

@@ -26,6 +26,7 @@
 #include "settings.h"
 #include "site.h"
 #include "trust.h"
+#include "user.h"
 #include "watchdog.h"
 #include "why.h"
 
@@ -42,6 +43,8 @@
     (64u * 1024 * 1024)      /* bytes of requests that wait for one guest; shared, see share.h */
 #define GL_CLIENTS_MAX 2048u /* connections of the control socket, see control.c */
 
+#define GL_DAEMON_SIGNALS_MAX 8u
+
 struct gl_listener;
 struct gl_places;
 
@@ -57,7 +60,7 @@ struct gl_daemon {
     struct gl_trust *trust;
     uint8_t instance[GL_ID_SIZE];
     uint64_t started_s;
-    char user[64]; /* who it runs as */
+    char user[GL_USER_NAME_SIZE]; /* who it runs as */
     struct gl_list doors, admissions, sessions, clients, waiters, watchers;
     struct gl_list holders; /* one of each user who is connected to the control socket */
     unsigned n_admissions, n_clients;
@@ -67,7 +70,8 @@ struct gl_daemon {
     struct gl_quota client_log_quota; /* of lines about clients that are not let in */
     uv_timer_t chores;                /* every few seconds: see daemon.c */
     uv_timer_t stop_timer;
-    uv_signal_t sigterm, sigint, sighup;
+    uv_signal_t signals[GL_DAEMON_SIGNALS_MAX];
+    size_t n_signals;
     struct gl_watchdog watchdog;
     bool stopping;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the host daemon asks of the system, beyond libuv: linux/platform.c, host-win/. */
+/* What the host daemon asks of the system, beyond libuv: linux/platform.c, host-win/platform.c. */
 #ifndef GL_PLATFORM_H
 #define GL_PLATFORM_H
 
@@ -8,7 +8,15 @@
 
 #include "why.h"
 
-uint32_t gl_platform_uid(void); /* the effective one */
+/*
+ * A user is a number: the uid, or on Windows what windows/principal.h gives a user in place of one,
+ * which holds for this process only.
+ */
+uint32_t gl_platform_uid(void); /* the one that this process runs as, in effect */
+/* Root; LocalSystem, and an administrator who is elevated: who could change the rules anyway. */
+bool gl_platform_is_superuser(uint32_t uid);
+/* For messages: "root", "SYSTEM and Administrators". */
+extern const char *const gl_platform_superusers;
 /* The gid of a group; UV_ENOENT. */
 int gl_platform_group(const char *name, uint32_t *ret_gid);
 /* The uid of a user; UV_ENOENT. */
@@ -16,6 +24,15 @@ int gl_platform_user(const char *name, uint32_t *ret_uid);
 /* Whether this process is root, or its primary group is that of that name: then the control socket
  * is shared with the group. */
 bool gl_platform_serves_group(const char *name);
+/*
+ * Why control-mode and control-group cannot be set here, for a message; NULL: they can. Nor can
+ * mode= and group= of a unix: listener then.
+ */
+extern const char *const gl_platform_no_modes;
+
+/* What ends the daemon, up to a 0, and what has it read its file again, 0 where no signal does. */
+extern const int gl_platform_stop_signals[];
+extern const int gl_platform_reload_signal;
 /*
  * The control socket that the service manager hands over: it listens already. *ret_fd is the
  * caller's, -1 if there is none. UV_EINVAL, UV_EBADF: it is something else, or more than that. A

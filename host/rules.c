@@ -6,6 +6,7 @@
 
 #include "glob.h"
 #include "mem.h"
+#include "platform.h"
 
 struct patterns {
     char **items; /* NULL: the field was left out */
@@ -36,6 +37,15 @@ static bool any_match(const struct patterns *patterns, const char *text)
 {
     for (size_t i = 0; i < patterns->n; i++)
         if (gl_glob_match(patterns->items[i], text))
+            return true;
+    return false;
+}
+
+static bool any_means(const struct patterns *patterns, const struct gl_user *user,
+                      bool (*means)(const struct gl_user *user, const char *pattern))
+{
+    for (size_t i = 0; i < patterns->n; i++)
+        if (means(user, patterns->items[i]))
             return true;
     return false;
 }
@@ -117,16 +127,8 @@ void gl_rules_walk(const struct gl_rules *rules,
 
 static bool fits_user(const struct rule *rule, const struct gl_user *user)
 {
-    char number[16];
-    snprintf(number, sizeof number, "%u", user->uid);
-    if (rule->user.items && !any_match(&rule->user, user->name) && !any_match(&rule->user, number))
-        return false;
-    if (!rule->group.items)
-        return true;
-    for (size_t i = 0; i < user->n_groups; i++)
-        if (any_match(&rule->group, user->groups[i]))
-            return true;
-    return false;
+    return (!rule->user.items || any_means(&rule->user, user, gl_user_is)) &&
+           (!rule->group.items || any_means(&rule->group, user, gl_user_is_in));
 }
 
 static bool fits_guest(const struct rule *rule, const struct gl_rules_guest *guest)
@@ -147,7 +149,7 @@ static bool fits_service(const struct rule *rule, const char *service, const cha
 
 static bool may_do_all(const struct gl_rules *rules, const struct gl_user *user)
 {
-    return rules->n == 0 || user->uid == 0 || user->uid == rules->own_uid;
+    return rules->n == 0 || gl_platform_is_superuser(user->uid) || user->uid == rules->own_uid;
 }
 
 bool gl_rules_allow(const struct gl_rules *rules, const struct gl_user *user,

@@ -113,10 +113,11 @@ static void site_export(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
     (void)request;
-    if (client->user->uid != 0 && client->user->uid != gl_platform_uid()) {
+    if (!gl_platform_is_superuser(client->user->uid) && client->user->uid != gl_platform_uid()) {
         gl_call_finish(
             call, GL_STATUS_DENIED,
-            "the bundle has the site's secret key: only root and the daemon's own user get it");
+            "the bundle has the site's secret key: only %s and the daemon's own user get it",
+            gl_platform_superusers);
         return;
     }
     char *bundle = gl_site_export(client->daemon->site);

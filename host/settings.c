@@ -68,6 +68,8 @@ int gl_listen_parse(const char *text, struct gl_listen *ret_listen, struct gl_wh
         err = parse_option(option, &listen, why);
     }
     gl_free(options);
+    if (err == 0 && gl_platform_no_modes && (listen.mode || *listen.group))
+        err = gl_why(why, UV_EINVAL, "'%.200s': %s", text, gl_platform_no_modes);
     if (err == 0 && listen.address.kind != GL_ADDRESS_UNIX && (listen.mode || *listen.group))
         err = gl_why(why, UV_EINVAL, "'%.200s': mode= and group= are for unix: only", text);
     if (err == 0)
@@ -168,6 +170,22 @@ static int check_filled(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+static int check_control_mode(cfg_t *cfg, cfg_opt_t *opt)
+{
+    if (!gl_platform_no_modes)
+        return check_mode(cfg, opt);
+    cfg_error(cfg, "control-mode cannot be set here: %s", gl_platform_no_modes);
+    return -1;
+}
+
+static int check_control_group(cfg_t *cfg, cfg_opt_t *opt)
+{
+    if (!gl_platform_no_modes)
+        return check_filled(cfg, opt);
+    cfg_error(cfg, "control-group cannot be set here: %s", gl_platform_no_modes);
+    return -1;
+}
+
 static cfg_opt_t options[] = {
     CFG_STR_LIST("listen", NULL, CFGF_NODEFAULT),
     CFG_STR("control", NULL, CFGF_NODEFAULT),
@@ -188,11 +206,16 @@ static const struct {
     const char *option;
     cfg_validate_callback_t check;
 } checks[] = {
-    {"listen", check_listen},          {"control", check_filled},
-    {"control-mode", check_mode},      {"state", check_filled},
-    {"control-group", check_filled},   {"host-name", check_filled},
-    {"allow", gl_rules_check_section}, {"trust", check_trust},
-    {"log-level", check_level},        {"resume-time", check_resume},
+    {"listen", check_listen},
+    {"control", check_filled},
+    {"control-mode", check_control_mode},
+    {"state", check_filled},
+    {"control-group", check_control_group},
+    {"host-name", check_filled},
+    {"allow", gl_rules_check_section},
+    {"trust", check_trust},
+    {"log-level", check_level},
+    {"resume-time", check_resume},
 };
 
 static void install_checks(void)

@@ -10,11 +10,17 @@
 #define GL_USER_GROUPS_MAX  1024u
 #define GL_USER_WAITING_MAX 64u
 
+#define GL_USER_NAME_SIZE 256u
+
 struct gl_user {
-    uint32_t uid;
-    char name[64]; /* decimal uid if the system knows no name */
-    char **groups; /* names, of the group database, not of the process */
+    uint32_t uid; /* as platform.h says */
+    /* Linux: decimal uid if the system knows no name. Windows: DOMAIN\user, or the SID. */
+    char name[GL_USER_NAME_SIZE];
+    /* Names. Linux: of the group database, not of the process. Windows: those that were enabled in
+     * the client's token, each as DOMAIN\group and as SID. */
+    char **groups;
     size_t n_groups;
+    char sid[192];    /* Windows */
     unsigned waiting; /* calls of host.wait and host.watch of this connection that go on */
 };
 
@@ -24,5 +30,14 @@ struct gl_user {
  */
 struct gl_user *gl_user_lookup(uint32_t uid, uint32_t gid);
 void gl_user_free(struct gl_user *user); /* NULL is fine */
+
+/*
+ * Whether a pattern of a rule (glob.h) means this user, or one of his groups. Linux: a name, or a
+ * user's number. Windows: DOMAIN\name, in which a backslash is just that, or a SID, or the name
+ * alone if it is this computer's or the system's own (no domain's, where anybody may have that
+ * name); in upper or lower case.
+ */
+bool gl_user_is(const struct gl_user *user, const char *pattern);
+bool gl_user_is_in(const struct gl_user *user, const char *pattern);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "defaults.h"
 
-#include <initguid.h>
-#include <shlobj.h>
+/* clang-format off */
 #include <windows.h>
+#include <initguid.h> /* so that the folder's id is defined here */
+#include <knownfolders.h>
+#include <shlobj.h>
+/* clang-format on */
 
 #include "mem.h"
 #include "windows/wide.h"

@@ -3,11 +3,13 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "escape.h"
+#include "glob.h"
 #include "log.h"
 #include "user.h"
 
@@ -16,6 +18,16 @@
 uint32_t gl_platform_uid(void)
 {
     return geteuid();
+}
+
+const char *const gl_platform_superusers = "root";
+const char *const gl_platform_no_modes = NULL;
+const int gl_platform_stop_signals[] = {SIGTERM, SIGINT, 0};
+const int gl_platform_reload_signal = SIGHUP;
+
+bool gl_platform_is_superuser(uint32_t uid)
+{
+    return uid == 0;
 }
 
 /* ------------------------------------------------------------------ users and groups */
@@ -80,6 +92,21 @@ struct gl_user *gl_user_lookup(uint32_t uid, uint32_t gid)
     gl_free(gids);
     gl_free(buffer);
     return user;
+}
+
+bool gl_user_is(const struct gl_user *user, const char *pattern)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%u", user->uid);
+    return gl_glob_match(pattern, user->name) || gl_glob_match(pattern, number);
+}
+
+bool gl_user_is_in(const struct gl_user *user, const char *pattern)
+{
+    for (size_t i = 0; i < user->n_groups; i++)
+        if (gl_glob_match(pattern, user->groups[i]))
+            return true;
+    return false;
 }
 
 void gl_user_free(struct gl_user *user)
