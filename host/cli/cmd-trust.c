@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* guestlink trust: which guests' keys are accepted, and the site that hosts and guests belong to.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "escape.h"
@@ -13,7 +10,12 @@
 #include "json.h"
 #include "mem.h"
 #include "out.h"
+#include "private-file.h"
 #include "proto/guestlink.pb-c.h"
+#include "terminal.h"
+
+#define STDIN  0
+#define STDOUT 1
 
 #define BUNDLE_MAX (64u * 1024) /* bytes of an exported site */
 
@@ -166,27 +168,80 @@ struct export_file {
     int error;
 };
 
+/* uv_fs_* without a loop and a callback are plain blocking calls, and the same on both systems. */
+
+static int write_all(uv_file fd, const uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uv_fs_t req;
+        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data + at, (unsigned)(len - at));
+        int n = uv_fs_write(NULL, &req, fd, &buf, 1, -1, NULL);
+        uv_fs_req_cleanup(&req);
+        if (n < 0)
+            return n;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+/* Bytes until the end, or as many as fit; how many. */
+static int read_all(uv_file fd, uint8_t *data, size_t size)
+{
+    size_t len = 0;
+    while (len < size) {
+        uv_fs_t req;
+        uv_buf_t buf = uv_buf_init((char *)data + len, (unsigned)(size - len));
+        int n = uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
+        uv_fs_req_cleanup(&req);
+        if (n < 0)
+            return n;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    return (int)len;
+}
+
+static uv_file open_file(const char *path)
+{
+    uv_fs_t req;
+    int fd = uv_fs_open(NULL, &req, path, UV_FS_O_RDONLY, 0, NULL);
+    uv_fs_req_cleanup(&req);
+    return fd;
+}
+
+static int close_file(uv_file fd)
+{
+    uv_fs_t req;
+    int err = uv_fs_close(NULL, &req, fd, NULL);
+    uv_fs_req_cleanup(&req);
+    return err;
+}
+
+static int sync_and_close(uv_file fd)
+{
+    uv_fs_t req;
+    int err = uv_fs_fsync(NULL, &req, fd, NULL);
+    uv_fs_req_cleanup(&req);
+    int closed = close_file(fd);
+    return err < 0 ? err : closed;
+}
+
 /* The bundle has the site's secret key: the file is the caller's alone from the first moment. */
 static void export_write(void *ctx, const ProtobufCMessage *item)
 {
     const Gl__SiteBundle *bundle = (const Gl__SiteBundle *)item;
     struct export_file *file = ctx;
-    int fd = STDOUT_FILENO;
-    if (strcmp(file->path, "-") != 0)
-        fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool named = strcmp(file->path, "-") != 0;
+    uv_file fd = named ? gl_private_file_create(file->path) : STDOUT;
     if (fd < 0) {
-        file->error = uv_translate_sys_error(errno);
+        file->error = fd;
         return;
     }
-    for (size_t at = 0; at < bundle->bundle.len && file->error == 0;) {
-        ssize_t n = write(fd, bundle->bundle.data + at, bundle->bundle.len - at);
-        if (n < 0)
-            file->error = uv_translate_sys_error(errno);
-        else
-            at += (size_t)n;
-    }
-    if (fd != STDOUT_FILENO && (fsync(fd) < 0 || close(fd) < 0) && file->error == 0)
-        file->error = uv_translate_sys_error(errno);
+    file->error = write_all(fd, bundle->bundle.data, bundle->bundle.len);
+    int err = named ? sync_and_close(fd) : 0;
+    if (file->error == 0)
+        file->error = err;
 }
 
 static int site_export(struct gl_cli *cli, int argc, char **argv)
@@ -196,7 +251,7 @@ static int site_export(struct gl_cli *cli, int argc, char **argv)
     if (argc > 1)
         return gl_cli_usage(cli, "trust site export takes at most one FILE");
     struct export_file file = {.cli = cli, .path = argc == 1 ? argv[0] : "-"};
-    if (strcmp(file.path, "-") == 0 && isatty(STDOUT_FILENO))
+    if (strcmp(file.path, "-") == 0 && gl_terminal_is(STDOUT))
         return gl_cli_usage(cli, "the bundle holds the site's secret key: name a FILE, or redirect "
                                  "standard output");
     int status = gl_cli_connect(cli);
@@ -216,23 +271,20 @@ static int site_join(struct gl_cli *cli, int argc, char **argv)
     Gl__SiteBundle request = GL__SITE_BUNDLE__INIT;
     if (argc != 1)
         return gl_cli_usage(cli, "trust site join wants the FILE that 'trust site export' wrote");
-    FILE *in = strcmp(argv[0], "-") == 0 ? stdin : fopen(argv[0], "rbe");
-    if (in == NULL) {
-        int error = uv_translate_sys_error(errno);
-        return gl_cli_error(cli, NULL, gl_status_from_errno(error), "cannot read %s: %s", argv[0],
-                            uv_strerror(error));
-    }
+    bool named = strcmp(argv[0], "-") != 0;
+    uv_file in = named ? open_file(argv[0]) : STDIN;
+    if (in < 0)
+        return gl_cli_error(cli, NULL, gl_status_from_errno(in), "cannot read %s: %s", argv[0],
+                            uv_strerror(in));
     uint8_t *bundle = gl_alloc(BUNDLE_MAX + 1);
-    size_t len = fread(bundle, 1, BUNDLE_MAX + 1, in);
-    bool bad = ferror(in) != 0 || len > BUNDLE_MAX;
-    int status;
-    if (in != stdin)
-        fclose(in);
-    if (bad) {
+    int status, len = read_all(in, bundle, BUNDLE_MAX + 1);
+    if (named)
+        close_file(in);
+    if (len < 0 || len > (int)BUNDLE_MAX) {
         status =
             gl_cli_error(cli, NULL, GL_STATUS_INVALID, "%s cannot be read or is too big", argv[0]);
     } else {
-        request.bundle = (ProtobufCBinaryData){len, bundle};
+        request.bundle = (ProtobufCBinaryData){(size_t)len, bundle};
         status = site_call(cli, "site_join", &request);
     }
     gl_secure_free(bundle, BUNDLE_MAX + 1);

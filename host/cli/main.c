@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line that people use: global options, then one command. */
-#include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include "defaults.h"
 #include "os.h"
 #include "out.h"
+#include "terminal.h"
 
 static void show_usage(FILE *out)
 {
@@ -92,10 +91,7 @@ int main(int argc, char **argv)
     int option;
 
     gl_os_open_standard();
-    setlocale(LC_CTYPE, "");
-#ifdef SIGPIPE
-    signal(SIGPIPE, SIG_IGN);
-#endif
+    gl_terminal_prepare();
     opterr = 0;
     for (;;) {
         int at = optind;

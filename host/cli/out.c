@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 #include <uv.h>
-#include <wchar.h>
 
 #include "escape.h"
 #include "mem.h"
+#include "terminal.h"
 
 char *gl_out_size(uint64_t bytes, char *buf, size_t size)
 {
@@ -93,35 +93,17 @@ void gl_table_addf(struct gl_table *table, const char *format, ...)
     gl_free(text);
 }
 
-/* How many columns of a terminal the text takes; its bytes where the locale cannot tell. */
-static size_t text_width(const char *text)
-{
-    size_t width = 0;
-    mbstate_t state = {0};
-    const char *end = text + strlen(text);
-    while (text < end) {
-        wchar_t c;
-        size_t n = mbrtowc(&c, text, (size_t)(end - text), &state);
-        if (n == 0 || n == (size_t)-1 || n == (size_t)-2)
-            return width + (size_t)(end - text);
-        int w = wcwidth(c);
-        width += w > 0 ? (size_t)w : 0;
-        text += n;
-    }
-    return width;
-}
-
 void gl_table_print(struct gl_table *table)
 {
     size_t *widths = GL_NEW0_ARRAY(size_t, table->columns);
     for (size_t i = 0; i < table->count; i++) {
-        size_t width = text_width(table->cells[i]);
+        size_t width = gl_terminal_width(table->cells[i]);
         if (width > widths[i % table->columns])
             widths[i % table->columns] = width;
     }
     for (size_t i = 0; i < table->count; i++) {
         size_t column = i % table->columns;
-        size_t pad = widths[column] - text_width(table->cells[i]) + 2;
+        size_t pad = widths[column] - gl_terminal_width(table->cells[i]) + 2;
         if (column + 1 == table->columns)
             printf("%s\n", table->cells[i]);
         else

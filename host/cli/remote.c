@@ -54,8 +54,9 @@ struct remote_run {
     struct gl_outcome outcome;
     bool over;  /* the stream has ended */
     int status; /* of this program; -1: as the outcome says */
-    uv_signal_t signals[SIGNALS_MAX + 3];
+    uv_signal_t signals[SIGNALS_MAX + 2];
     size_t n_signals;
+    struct gl_terminal_watch *size;
     int last_signal;
     uint64_t last_signal_ms;
     int unheard; /* signal that was sent to end the program; 0 once something has come after it */
@@ -406,10 +407,9 @@ static void on_signal(uv_signal_t *handle, int number)
     send_input(run, &input);
 }
 
-static void on_resize(uv_signal_t *handle, int number)
+static void on_resize(void *ctx)
 {
-    (void)number;
-    send_size(handle->data);
+    send_size(ctx);
 }
 
 static void on_stop(uv_signal_t *handle, int number)
@@ -445,7 +445,7 @@ static void watch_signals(struct remote_run *run)
     for (const struct gl_terminal_signal *s = gl_terminal_signals; s->number; s++)
         watch_signal(run, s->number, on_signal);
     if (run->remote->terminal)
-        watch_signal(run, gl_terminal_resized, on_resize);
+        run->size = gl_terminal_watch_size(run->cli->loop, on_resize, run);
     if (run->raw) {
         watch_signal(run, gl_terminal_stopped, on_stop);
         watch_signal(run, gl_terminal_continued, on_continue);
@@ -593,6 +593,7 @@ static void close_all(struct remote_run *run)
         gl_output_free(run->sinks[i].output);
     for (size_t i = 0; i < run->n_signals; i++)
         uv_close((uv_handle_t *)&run->signals[i], NULL);
+    gl_terminal_unwatch_size(run->size);
     uv_close((uv_handle_t *)&run->limit, NULL);
     gl_presence_free(run->presence);
     /* The connection's handles stay; all of ours are closed in one round. */

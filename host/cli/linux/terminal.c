@@ -2,11 +2,14 @@
 #include "terminal.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
@@ -21,7 +24,6 @@ const struct gl_terminal_signal gl_terminal_signals[] = {
     {0, 0},
 };
 
-const int gl_terminal_resized = SIGWINCH;
 const int gl_terminal_stopped = SIGTSTP;
 const int gl_terminal_continued = SIGCONT;
 
@@ -35,6 +37,12 @@ static struct {
     bool known, registered;
     struct sigaction actions[sizeof(crashes) / sizeof(crashes[0])];
 } tty;
+
+void gl_terminal_prepare(void)
+{
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);
+}
 
 bool gl_terminal_is(int fd)
 {
@@ -61,10 +69,71 @@ bool gl_terminal_size(unsigned *ret_columns, unsigned *ret_rows)
     return false;
 }
 
+/* Its bytes where the locale cannot tell. */
+size_t gl_terminal_width(const char *text)
+{
+    size_t width = 0;
+    mbstate_t state = {0};
+    const char *end = text + strlen(text);
+    while (text < end) {
+        wchar_t c;
+        size_t n = mbrtowc(&c, text, (size_t)(end - text), &state);
+        if (n == 0 || n == (size_t)-1 || n == (size_t)-2)
+            return width + (size_t)(end - text);
+        int w = wcwidth(c);
+        width += w > 0 ? (size_t)w : 0;
+        text += n;
+    }
+    return width;
+}
+
 const char *gl_terminal_name(void)
 {
     return getenv("TERM");
 }
+
+/* ------------------------------------------------------------------ another size */
+
+struct gl_terminal_watch {
+    uv_signal_t signal;
+    void (*on_size)(void *ctx);
+    void *ctx;
+};
+
+static void on_resized(uv_signal_t *handle, int number)
+{
+    struct gl_terminal_watch *watch = handle->data;
+    (void)number;
+    watch->on_size(watch->ctx);
+}
+
+struct gl_terminal_watch *gl_terminal_watch_size(uv_loop_t *loop, void (*on_size)(void *ctx),
+                                                 void *ctx)
+{
+    struct gl_terminal_watch *watch = GL_NEW0(struct gl_terminal_watch);
+    watch->on_size = on_size;
+    watch->ctx = ctx;
+    watch->signal.data = watch;
+    if (uv_signal_init(loop, &watch->signal) != 0) {
+        gl_free(watch);
+        return NULL;
+    }
+    (void)uv_signal_start(&watch->signal, on_resized, SIGWINCH);
+    return watch;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    gl_free(handle->data);
+}
+
+void gl_terminal_unwatch_size(struct gl_terminal_watch *watch)
+{
+    if (watch)
+        uv_close((uv_handle_t *)&watch->signal, on_watch_closed);
+}
+
+/* ------------------------------------------------------------------ raw mode */
 
 /* Also from a signal handler and from exit(): calls only what may be called there. */
 static void restore(void)
