@@ -160,8 +160,6 @@ by_autotools libsodium --disable-dependency-tracking
 by_autotools protobuf-c --disable-protoc
 by_autotools jansson
 by_autotools libconfuse --disable-nls --disable-examples
-by_cmake check -DCHECK_ENABLE_TESTS=OFF -DBUILD_TESTING=OFF -DCHECK_INSTALL=ON
-
 # Its makefile's installation would want the shared one too.
 say "building xxhash"
 src=$(source_of xxhash)
@@ -172,6 +170,11 @@ for header in xxhash.h xxh3.h xxh_x86dispatch.h; do
     install -D -m 644 "$src/$header" "$work/root$prefix/include/$header"
 done
 
+# Check prints numbers in C99's way: by mingw's printf, not by the system's; its header must say so.
+CFLAGS="$CFLAGS -D__USE_MINGW_ANSI_STDIO=1"
+by_cmake check -DCHECK_ENABLE_TESTS=OFF -DBUILD_TESTING=OFF -DCHECK_INSTALL=ON
+sed -i 's/CK_ATTRIBUTE_FORMAT(printf/CK_ATTRIBUTE_FORMAT(gnu_printf/' "$work/root$prefix/include/check.h"
+sed -i 's/-lcheck_pic/-lcheck/' "$work/root$prefix/lib/pkgconfig/check.pc"
 # The shared twin of Check's would be preferred by the linker.
 rm -f "$work/root$prefix/lib/libcheck.dll.a" "$work/root$prefix/bin/libcheck.dll"
 
