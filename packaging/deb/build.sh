@@ -3,24 +3,30 @@
 #
 # Builds the Debian packages from a clean copy of the sources:
 #
-#   packaging/deb/build.sh [--source] [OUTDIR]     default: ./packages
+#   packaging/deb/build.sh [--source] [--tarball FILE] [OUTDIR]     default: ./packages
 #
-# --source adds the source package. What is needed to build is in control (Build-Depends); DEB_BUILD_OPTIONS
+# --source adds the source package; --tarball builds of what packaging/make-tarball.sh has made. What is needed to build is in control (Build-Depends); DEB_BUILD_OPTIONS
 # and DEB_BUILD_PROFILES count, as nocheck, which leaves out the unit tests. Only what git knows is built,
 # as it is in the working tree; outside of git, all that is there.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 type=binary
-if [ "${1-}" = --source ]; then
-    type=full
+tarball=
+while :; do
+    case ${1-} in
+    --source) type=full ;;
+    --tarball)
+        tarball=$(readlink -f "${2:?which tarball?}")
+        shift
+        ;;
+    -*)
+        echo "usage: packaging/deb/build.sh [--source] [--tarball FILE] [OUTDIR]" >&2
+        exit 2
+        ;;
+    *) break ;;
+    esac
     shift
-fi
-case ${1-} in
--*)
-    echo "usage: packaging/deb/build.sh [--source] [OUTDIR]" >&2
-    exit 2
-    ;;
-esac
+done
 mkdir -p "${1:-packages}"
 out=$(cd "${1:-packages}" && pwd)
 
@@ -29,26 +35,15 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-mkdir "$work/copy"
-cd "$top"
-if [ -e .git ]; then
-    git ls-files -z --cached | tar -cf - --null --files-from - | tar -xf - -C "$work/copy"
-else
-    tar -cf - --exclude='./build*' . | tar -xf - -C "$work/copy"
-fi
-
-# The tarball that a release has, made as a release makes it.
-cd "$work/copy"
-[ -x configure ] || ./autogen.sh
-mkdir tarball
-(cd tarball && ../configure --quiet --disable-tests && make dist)
-version=$(dpkg-parsechangelog -l packaging/deb/changelog -S Version)
+version=$(dpkg-parsechangelog -l "$top/packaging/deb/changelog" -S Version)
 upstream=${version%-*}
-if [ ! -f "tarball/guestlink-$upstream.tar.xz" ]; then
-    echo "build.sh: packaging/deb/changelog says $upstream, and configure.ac another version" >&2
+[ -n "$tarball" ] || tarball=$("$top/packaging/make-tarball.sh" "$work")
+if [ "${tarball##*/}" != "guestlink-$upstream.tar.xz" ]; then
+    echo "build.sh: packaging/deb/changelog says $upstream, and the tarball is ${tarball##*/}" >&2
     exit 1
 fi
-mv "tarball/guestlink-$upstream.tar.xz" "$work/guestlink_$upstream.orig.tar.xz"
+cp "$tarball" "$work/guestlink_$upstream.orig.tar.xz"
+rm -f "$work/${tarball##*/}"
 
 cd "$work"
 tar -xf "guestlink_$upstream.orig.tar.xz"
