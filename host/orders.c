@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static uv_once_t once = UV_ONCE_INIT;
+static uv_once_t once; /* UV_ONCE_INIT is all zero, and lacks braces on Windows */
 static struct {
     uv_mutex_t lock;
     bool given[2]; /* by enum gl_order */

@@ -25,8 +25,8 @@ int gl_platform_user(const char *name, uint32_t *ret_uid);
  * is shared with the group. */
 bool gl_platform_serves_group(const char *name);
 /*
- * Why control-mode and control-group cannot be set here, for a message; NULL: they can. Nor can
- * mode= and group= of a unix: listener then.
+ * Why control-mode cannot be set here, nor mode= and group= of a listener, for a message; NULL: it
+ * can.
  */
 extern const char *const gl_platform_no_modes;
 

@@ -178,14 +178,6 @@ static int check_control_mode(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
-static int check_control_group(cfg_t *cfg, cfg_opt_t *opt)
-{
-    if (!gl_platform_no_modes)
-        return check_filled(cfg, opt);
-    cfg_error(cfg, "control-group cannot be set here: %s", gl_platform_no_modes);
-    return -1;
-}
-
 static cfg_opt_t options[] = {
     CFG_STR_LIST("listen", NULL, CFGF_NODEFAULT),
     CFG_STR("control", NULL, CFGF_NODEFAULT),
@@ -210,7 +202,7 @@ static const struct {
     {"control", check_filled},
     {"control-mode", check_control_mode},
     {"state", check_filled},
-    {"control-group", check_control_group},
+    {"control-group", check_filled},
     {"host-name", check_filled},
     {"allow", gl_rules_check_section},
     {"trust", check_trust},

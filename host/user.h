@@ -16,11 +16,12 @@ struct gl_user {
     uint32_t uid; /* as platform.h says */
     /* Linux: decimal uid if the system knows no name. Windows: DOMAIN\user, or the SID. */
     char name[GL_USER_NAME_SIZE];
-    /* Names. Linux: of the group database, not of the process. Windows: those that were enabled in
-     * the client's token, each as DOMAIN\group and as SID. */
+    /* Names. Linux: of the group database, not of the process. Windows: of those that were enabled
+     * in the client's token, all that rules may say of each. */
     char **groups;
     size_t n_groups;
-    char sid[192];    /* Windows */
+    char **names; /* Windows: what rules may say of the user himself */
+    size_t n_names;
     unsigned waiting; /* calls of host.wait and host.watch of this connection that go on */
 };
 
@@ -33,9 +34,9 @@ void gl_user_free(struct gl_user *user); /* NULL is fine */
 
 /*
  * Whether a pattern of a rule (glob.h) means this user, or one of his groups. Linux: a name, or a
- * user's number. Windows: DOMAIN\name, in which a backslash is just that, or a SID, or the name
- * alone if it is this computer's or the system's own (no domain's, where anybody may have that
- * name); in upper or lower case.
+ * user's number. Windows, in upper or lower case: DOMAIN\name, in which a backslash is just that;
+ * without a backslash a SID, or the name alone of what is this computer's or the system's own (in
+ * no domain, where another may have that name); "*" is everybody.
  */
 bool gl_user_is(const struct gl_user *user, const char *pattern);
 bool gl_user_is_in(const struct gl_user *user, const char *pattern);

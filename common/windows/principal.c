@@ -289,24 +289,90 @@ char *gl_principal_name(uint32_t uid)
     return find_user(uid, &user) ? name_of(&user.sid) : gl_asprintf("%u", uid);
 }
 
-size_t gl_principal_groups(uint32_t gid, size_t max, char ***ret_names)
+/* For gl_free(); NULL if there are none. */
+static struct sid *sids_of(uint32_t gid, size_t max, size_t *ret_n)
 {
-    size_t n = 0;
     struct sid *sids = NULL;
+    *ret_n = 0;
     uv_once(&once, init);
     uv_mutex_lock(&lock);
     const struct set *set = find_set(gid);
     if (set) {
-        n = set->n < max ? set->n : max;
-        sids = gl_memdup(set->sids, n * sizeof(*sids));
+        *ret_n = set->n < max ? set->n : max;
+        sids = gl_memdup(set->sids, *ret_n * sizeof(*sids));
     }
     uv_mutex_unlock(&lock);
+    return sids;
+}
+
+size_t gl_principal_groups(uint32_t gid, size_t max, char ***ret_names)
+{
+    size_t n;
+    struct sid *sids = sids_of(gid, max, &n);
     char **names = GL_NEW0_ARRAY(char *, n + 1);
     for (size_t i = 0; i < n; i++)
         names[i] = name_of(&sids[i]);
     gl_free(sids);
     *ret_names = names;
     return n;
+}
+
+/* "Well-known SIDs", learn.microsoft.com: S-1-1-0, S-1-5-N, S-1-5-32-N. */
+static bool is_systems_own(const struct sid *sid)
+{
+    static const SID_IDENTIFIER_AUTHORITY world = {SECURITY_WORLD_SID_AUTHORITY},
+                                          nt = {SECURITY_NT_AUTHORITY};
+    const SID *s = &sid->u.sid;
+    if (memcmp(&s->IdentifierAuthority, &world, sizeof world) == 0)
+        return true;
+    return memcmp(&s->IdentifierAuthority, &nt, sizeof nt) == 0 &&
+           (s->SubAuthorityCount == 1 || s->SubAuthority[0] == SECURITY_BUILTIN_DOMAIN_RID);
+}
+
+static bool is_computers_own(const char *name)
+{
+    wchar_t wide[MAX_COMPUTERNAME_LENGTH + 1];
+    DWORD len = GL_ARRAY_SIZE(wide);
+    char *computer = GetComputerNameW(wide, &len) ? gl_narrow(wide) : NULL;
+    size_t n = computer ? strlen(computer) : 0;
+    bool own = n > 0 && _strnicmp(name, computer, n) == 0 && name[n] == '\\';
+    gl_free(computer);
+    return own;
+}
+
+/* Three at most. Returns how many. */
+static size_t add_aliases(const struct sid *sid, char **names)
+{
+    char text[GL_PRINCIPAL_SID_SIZE], *name = name_of(sid);
+    const char *slash = strchr(name, '\\');
+    size_t n = 0;
+    format_sid(sid, text);
+    names[n++] = gl_strdup(text);
+    if (slash && (is_systems_own(sid) || is_computers_own(name)))
+        names[n++] = gl_strdup(slash + 1);
+    if (strcmp(name, text) == 0)
+        gl_free(name);
+    else
+        names[n++] = name;
+    return n;
+}
+
+size_t gl_principal_aliases(uint32_t uid, char ***ret_names)
+{
+    struct user user;
+    *ret_names = GL_NEW0_ARRAY(char *, 4);
+    return find_user(uid, &user) ? add_aliases(&user.sid, *ret_names) : 0;
+}
+
+size_t gl_principal_group_aliases(uint32_t gid, size_t max, char ***ret_names)
+{
+    size_t n, total = 0;
+    struct sid *sids = sids_of(gid, max, &n);
+    *ret_names = GL_NEW0_ARRAY(char *, 3 * n + 1);
+    for (size_t i = 0; i < n; i++)
+        total += add_aliases(&sids[i], *ret_names + total);
+    gl_free(sids);
+    return total;
 }
 
 /* Whether an account of this kind is a user, for what can be told by a name. */

@@ -55,6 +55,15 @@ char *gl_principal_name(uint32_t uid);
 size_t gl_principal_groups(uint32_t gid, size_t max, char ***ret_names);
 
 /*
+ * Blocks. All that a rule may call the user, and the groups of a set: DOMAIN\name, the SID, and the
+ * name alone if it is this computer's or the system's own (BUILTIN, NT AUTHORITY, Everyone): in a
+ * domain somebody else may have that name. Results as above; `max` groups, each with up to
+ * three names.
+ */
+size_t gl_principal_aliases(uint32_t uid, char ***ret_names);
+size_t gl_principal_group_aliases(uint32_t gid, size_t max, char ***ret_names);
+
+/*
  * Blocks. The number of a user, and of the set of this one group, by "DOMAIN\name", "name" or a SID
  * as text. UV_ENOENT: there is none of that name, or it is a group's, or a user's. A gid that was
  * got here is never forgotten; it serves as gl_listen_options.gid.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "commands.h"
 #include "defaults.h"
 #include "os.h"
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
     int option;
 
     gl_os_open_standard();
+    gl_arguments(&argc, &argv);
     gl_terminal_prepare();
     opterr = 0;
     for (;;) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
-#include <fcntl.h>
 #include <io.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -144,9 +143,6 @@ static HANDLE open_console(const wchar_t *name)
  */
 void gl_terminal_prepare(void)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (_get_osfhandle(fd) >= 0)
-            _setmode(fd, _O_BINARY);
     if (!gl_terminal_is(1) && !gl_terminal_is(2))
         return;
     tty.out = open_console(L"CONOUT$");
