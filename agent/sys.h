@@ -26,6 +26,11 @@ bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE]);
  * the host. As it is now: the host's CID (2) is so while no device leads to a host. */
 bool gl_sys_is_own_cid(uint32_t cid);
 
+/* The signals that stop the agent, with a 0 at the end, and the one that has it read its policy
+ * again; 0: none, an order does (orders.h). */
+extern const int gl_sys_stop_signals[];
+extern const int gl_sys_reload_signal;
+
 /* Gives back to the system what the allocator keeps and nobody uses. */
 void gl_sys_trim_memory(void);
 

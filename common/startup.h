@@ -25,6 +25,12 @@ int gl_startup_claim_state(const char *directory, const char *program, char **re
  * what fails next says why. */
 void gl_startup_make_parents(const char *path);
 
+/*
+ * Ends the process as it is, handlers of atexit() and all that is still busy left alone; a service
+ * manager that asked for it learns that the service has stopped.
+ */
+void gl_startup_end_now(int status) __attribute__((noreturn));
+
 /* Tells the service manager, if there is one: "READY=1", "STOPPING=1", "STATUS=..." (sd_notify(3)).
  */
 void gl_startup_notify(const char *state);

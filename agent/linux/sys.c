@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -72,6 +73,9 @@ bool gl_sys_is_own_cid(uint32_t cid)
         return false;
     return cid == VMADDR_CID_HOST ? !reaches_host(own) : own == cid;
 }
+
+const int gl_sys_stop_signals[] = {SIGTERM, SIGINT, 0};
+const int gl_sys_reload_signal = SIGHUP;
 
 void gl_sys_trim_memory(void)
 {

@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "os.h"
 #include "private.h"
+#include "service.h"
 #include "wide.h"
 
 static int last_error(void)
@@ -151,8 +152,14 @@ int gl_startup_claim_state(const char *directory, const char *program, char **re
 
 /* ------------------------------------------------------------------ service manager */
 
-/* The service control manager is told by the service's own main, not by words. */
+void gl_startup_end_now(int status)
+{
+    gl_service_ended(status);
+    TerminateProcess(GetCurrentProcess(), (UINT)status);
+    abort();
+}
+
 void gl_startup_notify(const char *state)
 {
-    (void)state;
+    gl_service_notify(state);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The guest agent: puts the parts together, waits for signals, takes the parts apart. */
-#include <signal.h>
+#include "program.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent.h"
-#include "exec-helper.h"
 #include "exec-process.h"
 #include "host-trust.h"
 #include "identity.h"
 #include "log.h"
 #include "mem.h"
 #include "options.h"
+#include "orders.h"
 #include "policy-config.h"
 #include "service.h"
 #include "session.h"
@@ -25,7 +25,8 @@
 struct program {
     struct gl_settings_options options;
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
+    size_t n_signals;
     struct gl_watchdog watchdog;
     struct gl_identity identity;
     struct gl_host_trust trust;
@@ -68,15 +69,10 @@ static void on_stopped(void *ctx)
     uv_stop(&program->loop);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void told_to_stop(struct program *program)
 {
-    struct program *program = handle->data;
-    if (number == SIGHUP) {
-        reload(program);
-        return;
-    }
     if (program->stopping) {
-        gl_warn("stopped at once by a second signal");
+        gl_warn("told twice: stopping at once");
         uv_stop(&program->loop);
         return;
     }
@@ -86,14 +82,37 @@ static void on_signal(uv_signal_t *handle, int number)
     gl_session_stop(program->session, on_stopped, program);
 }
 
+static void on_signal(uv_signal_t *handle, int number)
+{
+    if (number == gl_sys_reload_signal)
+        reload(handle->data);
+    else
+        told_to_stop(handle->data);
+}
+
+static void on_order(void *ctx, enum gl_order order)
+{
+    if (order == GL_ORDER_RELOAD)
+        reload(ctx);
+    else
+        told_to_stop(ctx);
+}
+
+static void watch_signal(struct program *program, int number)
+{
+    uv_signal_t *handle = &program->signals[program->n_signals++];
+    uv_signal_init(&program->loop, handle);
+    handle->data = program;
+    uv_signal_start(handle, on_signal, number);
+}
+
 static void watch_signals(struct program *program)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < GL_ARRAY_SIZE(numbers); i++) {
-        uv_signal_init(&program->loop, &program->signals[i]);
-        program->signals[i].data = program;
-        uv_signal_start(&program->signals[i], on_signal, numbers[i]);
-    }
+    gl_orders_open(&program->loop, on_order, program);
+    for (size_t i = 0; gl_sys_stop_signals[i] && i + 1 < GL_ARRAY_SIZE(program->signals); i++)
+        watch_signal(program, gl_sys_stop_signals[i]);
+    if (gl_sys_reload_signal)
+        watch_signal(program, gl_sys_reload_signal);
 }
 
 /* ------------------------------------------------------------------ start */
@@ -162,8 +181,9 @@ static void finish(struct program *program)
     uv_timer_t limit;
     gl_session_free(program->session);
     gl_exec_process_stop_preparing();
-    for (size_t i = 0; i < GL_ARRAY_SIZE(program->signals); i++)
+    for (size_t i = 0; i < program->n_signals; i++)
         uv_close((uv_handle_t *)&program->signals[i], NULL);
+    gl_orders_close();
     gl_watchdog_stop(&program->watchdog);
     uv_timer_init(&program->loop, &limit);
     uv_timer_start(&limit, on_close_timer, CLOSE_MS, 0);
@@ -175,14 +195,12 @@ static void finish(struct program *program)
     gl_host_trust_done(&program->trust);
     gl_identity_done(&program->identity);
     if (busy)
-        _Exit(0);
+        gl_startup_end_now(0);
     gl_agent_free(program->agent);
 }
 
-int main(int argc, char **argv)
+int gl_agent_run(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], GL_EXEC_HELPER_OPTION) == 0)
-        gl_exec_helper_main();
     struct program program = {.stopping = false};
     switch (gl_options_parse(argc, argv, &program.options)) {
     case GL_OPTIONS_RUN:

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "service.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+#include "orders.h"
+#include "service-events.h"
+#include "wide.h"
+
+#define START_HINT_MS 30000u /* a first start makes a key */
+#define STOP_HINT_MS  10000u /* links say goodbye, what runs gets its 5 s */
+
+static struct {
+    const struct gl_service *service;
+    int argc;
+    char **argv;
+    SERVICE_STATUS_HANDLE handle; /* NULL: in a console */
+    SRWLOCK lock;
+    SERVICE_STATUS status;
+    HANDLE events;
+} run;
+
+/* ------------------------------------------------------------------ states */
+
+/* Every state is set here. A state that takes time counts its steps, so that the manager sees that
+ * it goes on. */
+static void set_state(DWORD state, DWORD hint_ms, DWORD exit_status)
+{
+    AcquireSRWLockExclusive(&run.lock);
+    SERVICE_STATUS *status = &run.status;
+    bool steady = state == SERVICE_RUNNING || state == SERVICE_STOPPED;
+    status->dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+    status->dwCheckPoint = steady ? 0 : status->dwCheckPoint + 1;
+    status->dwCurrentState = state;
+    status->dwControlsAccepted =
+        state == SERVICE_RUNNING
+            ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN | SERVICE_ACCEPT_PARAMCHANGE
+            : 0;
+    status->dwWaitHint = hint_ms;
+    status->dwWin32ExitCode = exit_status ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR;
+    status->dwServiceSpecificExitCode = exit_status;
+    SetServiceStatus(run.handle, status);
+    ReleaseSRWLockExclusive(&run.lock);
+}
+
+static DWORD current_state(void)
+{
+    AcquireSRWLockShared(&run.lock);
+    DWORD state = run.status.dwCurrentState;
+    ReleaseSRWLockShared(&run.lock);
+    return state;
+}
+
+void gl_service_notify(const char *state)
+{
+    if (!run.handle)
+        return;
+    if (strncmp(state, "READY=1", 7) == 0)
+        set_state(SERVICE_RUNNING, 0, 0);
+    else if (strncmp(state, "STOPPING=1", 10) == 0 || current_state() == SERVICE_STOP_PENDING)
+        set_state(SERVICE_STOP_PENDING, STOP_HINT_MS, 0);
+}
+
+void gl_service_ended(int status)
+{
+    if (run.handle)
+        set_state(SERVICE_STOPPED, 0, (DWORD)status);
+}
+
+/* On a thread of the manager's; must return at once. */
+static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *ctx)
+{
+    (void)type, (void)data, (void)ctx;
+    switch (control) {
+    case SERVICE_CONTROL_STOP:
+    case SERVICE_CONTROL_PRESHUTDOWN:
+        set_state(SERVICE_STOP_PENDING, STOP_HINT_MS, 0);
+        gl_orders_give(GL_ORDER_STOP);
+        return NO_ERROR;
+    case SERVICE_CONTROL_PARAMCHANGE:
+        gl_orders_give(GL_ORDER_RELOAD);
+        return NO_ERROR;
+    case SERVICE_CONTROL_INTERROGATE:
+        return NO_ERROR;
+    default:
+        return ERROR_CALL_NOT_IMPLEMENTED;
+    }
+}
+
+/* ------------------------------------------------------------------ log */
+
+/* Strings of events end at 31,839 characters; lines of the log are shorter. */
+static void log_event(enum gl_log_level level, const char *line, void *data)
+{
+    (void)data;
+    wchar_t *wide = gl_wide(line);
+    const wchar_t *strings[] = {wide ? wide : L"(a line that is not UTF-8)"};
+    WORD type = level == GL_LOG_ERROR  ? EVENTLOG_ERROR_TYPE
+                : level == GL_LOG_WARN ? EVENTLOG_WARNING_TYPE
+                                       : EVENTLOG_INFORMATION_TYPE;
+    DWORD id = level == GL_LOG_ERROR  ? GL_EVENT_ERROR
+               : level == GL_LOG_WARN ? GL_EVENT_WARNING
+                                      : GL_EVENT_INFORMATION;
+    ReportEventW(run.events, type, 0, id, NULL, 1, 0, strings, NULL);
+    gl_free(wide);
+}
+
+static void open_log(void)
+{
+    wchar_t *name = gl_wide(run.service->name);
+    run.events = RegisterEventSourceW(NULL, name);
+    gl_free(name);
+    if (run.events)
+        gl_log_set_sink(log_event, NULL);
+}
+
+static void close_log(void)
+{
+    gl_log_set_sink(NULL, NULL);
+    if (run.events)
+        DeregisterEventSource(run.events);
+}
+
+/* ------------------------------------------------------------------ main */
+
+/* The manager's words for StartService() are not ours: the command line says how to run. */
+static void WINAPI service_main(DWORD argc, wchar_t **argv)
+{
+    (void)argc, (void)argv;
+    wchar_t *name = gl_wide(run.service->name);
+    run.handle = RegisterServiceCtrlHandlerExW(name, on_control, NULL);
+    gl_free(name);
+    if (!run.handle)
+        return;
+    set_state(SERVICE_START_PENDING, START_HINT_MS, 0);
+    open_log();
+    gl_service_configure_own(run.service);
+    int status = run.service->run(run.argc, run.argv);
+    close_log();
+    gl_service_ended(status);
+}
+
+int gl_service_main(const struct gl_service *service, int argc, char **argv)
+{
+    int status = gl_service_verb(service, argc, argv);
+    if (status >= 0)
+        return status;
+    run.service = service;
+    run.argc = argc;
+    run.argv = argv;
+    wchar_t *name = gl_wide(service->name);
+    SERVICE_TABLE_ENTRYW table[] = {{name, service_main}, {NULL, NULL}};
+    BOOL was_service = StartServiceCtrlDispatcherW(table);
+    DWORD error = was_service ? 0 : GetLastError();
+    gl_free(name);
+    if (was_service)
+        return 0;
+    if (error != ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+        char *text = gl_service_error(error);
+        gl_error("the service control manager does not answer: %s", text);
+        gl_free(text);
+        return 1;
+    }
+    return service->run(argc, argv); /* somebody's console */
+}

@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Makes the packages for Windows: guestlink-agent-VERSION-x64.msi and guestlink-host-VERSION-x64.msi.
+#
+#   packaging/windows/build-msi.sh BUILD OUT      BUILD: a build folder for Windows, made; OUT: where to
+#
+# Needs wixl and msitools. Windows' own tables that wixl does not know are added by msibuild.
+set -eu
+
+[ $# -eq 2 ] || {
+    echo "usage: packaging/windows/build-msi.sh BUILD OUT" >&2
+    exit 2
+}
+source=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "$1" && pwd)
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+for tool in wixl msibuild msiinfo; do
+    command -v $tool >/dev/null || {
+        echo "build-msi: $tool is missing (Debian: wixl, msitools)" >&2
+        exit 1
+    }
+done
+version=$(sed -n 's/^AC_INIT(\[guestlink\], \[\(.*\)\])$/\1/p' "$source/configure.ac")
+strip=x86_64-w64-mingw32-strip
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work"
+
+# wixl takes files by names relative to where it runs.
+for program in guestlink-agent guestlink-hostd guestlink; do
+    $strip -o "$program.exe" "$build/$program.exe"
+done
+for text in packaging/agent.conf.example packaging/hostd.conf.example LICENSE; do
+    sed 's/$/\r/' "$source/$text" >"$(basename "$text")"
+done
+
+package() {
+    wixl -a x64 -D Version="$version" -o "$1.msi" "$source/packaging/windows/$1.wxs"
+}
+
+# The folder of the command line joins the system's PATH ("Environment Table", learn.microsoft.com:
+# = set, - remove at uninstall, * the machine's; [~] is what was there).
+add_path() {
+    msibuild "$1.msi" -q "CREATE TABLE \`Environment\` (\`Environment\` CHAR(72) NOT NULL, \`Name\` CHAR(255) NOT NULL LOCALIZABLE, \`Value\` CHAR(255) LOCALIZABLE, \`Component_\` CHAR(72) NOT NULL PRIMARY KEY \`Environment\`)"
+    msibuild "$1.msi" -q "INSERT INTO \`Environment\` (\`Environment\`, \`Name\`, \`Value\`, \`Component_\`) VALUES ('HostPath', '=-*PATH', '[~];[INSTALLDIR]', '$2')"
+    msibuild "$1.msi" -q "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Sequence\`) VALUES ('RemoveEnvironmentStrings', 3300)"
+    msibuild "$1.msi" -q "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Sequence\`) VALUES ('WriteEnvironmentStrings', 5200)"
+}
+
+package guestlink-agent
+package guestlink-host
+add_path guestlink-host HostCommandLine
+for name in guestlink-agent guestlink-host; do
+    mv "$name.msi" "$out/$name-$version-x64.msi"
+    echo "$out/$name-$version-x64.msi"
+done
