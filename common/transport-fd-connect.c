@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A dial: connect, wait until it is decided, hand over a transport. */
-#include "os.h"
-#if GL_OS_LINUX
-
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -152,7 +149,3 @@ int gl_fd_connect(uv_loop_t *loop, int fd, const struct sockaddr *to, socklen_t 
         *ret_connect = &c->base;
     return 0;
 }
-
-#else
-typedef int gl_transport_fd_connect_is_empty_here;
-#endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A listening socket: accept, with rest when descriptors run out; the removal of its file. */
-#include "os.h"
-#if GL_OS_LINUX
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -162,16 +159,3 @@ int gl_fd_listen_inherited(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,
     }
     return gl_fd_listen(loop, fd, &address, false, family, cb, ctx, ret_listener);
 }
-
-#else
-
-#include "transport-impl.h"
-
-int gl_fd_listen_inherited(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,
-                           struct gl_listener **ret_listener)
-{
-    (void)loop, (void)fd, (void)cb, (void)ctx, (void)ret_listener;
-    return UV_ENOTSUP;
-}
-
-#endif

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "os.h"
-#if GL_OS_LINUX
-
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -254,7 +251,3 @@ int gl_fd_transport_open(uv_loop_t *loop, int fd, const struct gl_peer *peer, ui
     *ret_transport = &f->base;
     return 0;
 }
-
-#else
-typedef int gl_transport_fd_is_empty_here;
-#endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between transport.c and the implementations, one transport-*.c for each kind of address. Each has
- * a connect, a listen and a usable function on every system, which return UV_ENOTSUP where the kind
- * does not exist.
+ * Between transport.c and the implementations, one transport-*.c for each kind of address, built
+ * where there is such a kind. Which there are is in linux/transport-kinds.c and its twin.
  */
 #ifndef GL_TRANSPORT_IMPL_H
 #define GL_TRANSPORT_IMPL_H
@@ -39,11 +38,21 @@ typedef int gl_transport_listen_fn(uv_loop_t *loop, const struct gl_address *add
                                    void *ctx, struct gl_listener **ret_listener);
 typedef int gl_transport_usable_fn(const struct gl_address *address);
 
-gl_transport_connect_fn gl_local_connect, gl_vsock_connect, gl_hvsock_connect, gl_pipe_connect;
-gl_transport_listen_fn gl_local_listen, gl_vsock_listen, gl_hvsock_listen, gl_pipe_listen;
-gl_transport_usable_fn gl_local_usable, gl_vsock_usable, gl_hvsock_usable, gl_pipe_usable;
+struct gl_transport_kind {
+    gl_transport_connect_fn *connect;
+    gl_transport_listen_fn *listen;
+    gl_transport_usable_fn *usable;
+};
+/* Of this system. NULL: it has no such kind. */
+const struct gl_transport_kind *gl_transport_kind(enum gl_address_kind kind);
 
-/* Takes fd in any case. UV_EINVAL: not listening. UV_ENOTSUP: of no family that is known. */
+extern const struct gl_transport_kind gl_local_kind, gl_vsock_kind; /* Linux */
+extern const struct gl_transport_kind gl_hvsock_kind, gl_pipe_kind; /* Windows */
+
+/*
+ * Takes fd in any case. UV_EINVAL: not listening. UV_ENOTSUP: of no family that is known, or this
+ * system hands over no sockets.
+ */
 int gl_fd_listen_inherited(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,
                            struct gl_listener **ret_listener);
 

@@ -3,11 +3,6 @@
  * Unix sockets. We make, chown and bind the socket ourselves: uv_pipe_bind cuts a long path
  * silently, and uv_pipe_chmod knows 0666 at most.
  */
-#include "os.h"
-#include "transport-impl.h"
-
-#if GL_OS_LINUX
-
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -72,9 +67,9 @@ bool gl_local_listening_at(const struct sockaddr_storage *at, struct gl_address 
     return true;
 }
 
-int gl_local_connect(uv_loop_t *loop, const struct gl_address *address,
-                     const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
-                     struct gl_connect **ret_connect)
+static int local_connect(uv_loop_t *loop, const struct gl_address *address,
+                         const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
+                         struct gl_connect **ret_connect)
 {
     struct sockaddr_un to;
     int r = fill_sockaddr(address->path, &to);
@@ -151,9 +146,9 @@ static int bind_and_listen(int fd, const struct sockaddr_un *to,
     return 0;
 }
 
-int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
-                    const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
-                    struct gl_listener **ret_listener)
+static int local_listen(uv_loop_t *loop, const struct gl_address *address,
+                        const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
+                        struct gl_listener **ret_listener)
 {
     struct sockaddr_un to;
     int r = fill_sockaddr(address->path, &to);
@@ -175,34 +170,10 @@ int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
     return gl_fd_listen(loop, fd, address, true, &gl_local_family, cb, ctx, ret_listener);
 }
 
-int gl_local_usable(const struct gl_address *address)
+static int local_usable(const struct gl_address *address)
 {
     struct sockaddr_un to;
     return fill_sockaddr(address->path, &to);
 }
 
-#else
-
-int gl_local_connect(uv_loop_t *loop, const struct gl_address *address,
-                     const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
-                     struct gl_connect **ret_connect)
-{
-    (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_connect;
-    return UV_ENOTSUP;
-}
-
-int gl_local_listen(uv_loop_t *loop, const struct gl_address *address,
-                    const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
-                    struct gl_listener **ret_listener)
-{
-    (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_listener;
-    return UV_ENOTSUP;
-}
-
-int gl_local_usable(const struct gl_address *address)
-{
-    (void)address;
-    return UV_ENOTSUP;
-}
-
-#endif
+const struct gl_transport_kind gl_local_kind = {local_connect, local_listen, local_usable};

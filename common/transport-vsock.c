@@ -8,11 +8,6 @@
  * silence. So above this no difference is made between EOF and error: what tells a good end is
  * GOODBYE in band.
  */
-#include "os.h"
-#include "transport-impl.h"
-
-#if GL_OS_LINUX
-
 #include <errno.h>
 #include <sodium.h>
 #include <unistd.h>
@@ -114,9 +109,9 @@ static int make_socket(void)
     return fd;
 }
 
-int gl_vsock_connect(uv_loop_t *loop, const struct gl_address *address,
-                     const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
-                     struct gl_connect **ret_connect)
+static int vsock_connect(uv_loop_t *loop, const struct gl_address *address,
+                         const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
+                         struct gl_connect **ret_connect)
 {
     struct sockaddr_vm to = gl_vsock_sockaddr(address->cid, address->port);
     if (address->cid == GL_CID_ANY)
@@ -134,9 +129,9 @@ int gl_vsock_connect(uv_loop_t *loop, const struct gl_address *address,
                          options, cb, ctx, ret_connect);
 }
 
-int gl_vsock_listen(uv_loop_t *loop, const struct gl_address *address,
-                    const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
-                    struct gl_listener **ret_listener)
+static int vsock_listen(uv_loop_t *loop, const struct gl_address *address,
+                        const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
+                        struct gl_listener **ret_listener)
 {
     struct sockaddr_vm at = gl_vsock_sockaddr(address->cid, address->port);
     int fd = make_socket();
@@ -150,34 +145,10 @@ int gl_vsock_listen(uv_loop_t *loop, const struct gl_address *address,
     return gl_fd_listen(loop, fd, address, false, &gl_vsock_family, cb, ctx, ret_listener);
 }
 
-int gl_vsock_usable(const struct gl_address *address)
+static int vsock_usable(const struct gl_address *address)
 {
     (void)address;
     return 0;
 }
 
-#else
-
-int gl_vsock_connect(uv_loop_t *loop, const struct gl_address *address,
-                     const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
-                     struct gl_connect **ret_connect)
-{
-    (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_connect;
-    return UV_ENOTSUP;
-}
-
-int gl_vsock_listen(uv_loop_t *loop, const struct gl_address *address,
-                    const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
-                    struct gl_listener **ret_listener)
-{
-    (void)loop, (void)address, (void)options, (void)cb, (void)ctx, (void)ret_listener;
-    return UV_ENOTSUP;
-}
-
-int gl_vsock_usable(const struct gl_address *address)
-{
-    (void)address;
-    return UV_ENOTSUP;
-}
-
-#endif
+const struct gl_transport_kind gl_vsock_kind = {vsock_connect, vsock_listen, vsock_usable};

@@ -5,18 +5,6 @@
 #include "mem.h"
 #include "transport-impl.h"
 
-/* By enum gl_address_kind. */
-static const struct {
-    gl_transport_connect_fn *connect;
-    gl_transport_listen_fn *listen;
-    gl_transport_usable_fn *usable;
-} kinds[] = {
-    [GL_ADDRESS_VSOCK] = {gl_vsock_connect, gl_vsock_listen, gl_vsock_usable},
-    [GL_ADDRESS_HVSOCK] = {gl_hvsock_connect, gl_hvsock_listen, gl_hvsock_usable},
-    [GL_ADDRESS_UNIX] = {gl_local_connect, gl_local_listen, gl_local_usable},
-    [GL_ADDRESS_PIPE] = {gl_pipe_connect, gl_pipe_listen, gl_pipe_usable},
-};
-
 void gl_transport_bind(struct gl_transport *t, const struct gl_transport_events *events, void *ctx)
 {
     t->events = events;
@@ -64,19 +52,23 @@ uint32_t gl_transport_payload_max(const struct gl_transport *t)
 
 int gl_transport_usable(const struct gl_address *address)
 {
-    return kinds[address->kind].usable(address);
+    const struct gl_transport_kind *kind = gl_transport_kind(address->kind);
+    return kind ? kind->usable(address) : UV_ENOTSUP;
 }
 
 int gl_transport_connect(uv_loop_t *loop, const struct gl_address *address,
                          const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
                          struct gl_connect **ret_connect)
 {
+    const struct gl_transport_kind *kind = gl_transport_kind(address->kind);
     struct gl_connect_options filled = {0};
+    if (!kind)
+        return UV_ENOTSUP;
     if (options)
         filled = *options;
     if (!filled.timeout_ms)
         filled.timeout_ms = GL_CONNECT_TIMEOUT_MS;
-    return kinds[address->kind].connect(loop, address, &filled, cb, ctx, ret_connect);
+    return kind->connect(loop, address, &filled, cb, ctx, ret_connect);
 }
 
 void gl_connect_cancel(struct gl_connect *connect)
@@ -88,14 +80,17 @@ int gl_transport_listen(uv_loop_t *loop, const struct gl_address *address,
                         const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,
                         struct gl_listener **ret_listener)
 {
+    const struct gl_transport_kind *kind = gl_transport_kind(address->kind);
     struct gl_listen_options filled = {.gid = -1};
+    if (!kind)
+        return UV_ENOTSUP;
     if (options)
         filled = *options;
     if (!filled.backlog)
         filled.backlog = GL_BACKLOG;
     if (!filled.mode)
         filled.mode = 0600;
-    return kinds[address->kind].listen(loop, address, &filled, cb, ctx, ret_listener);
+    return kind->listen(loop, address, &filled, cb, ctx, ret_listener);
 }
 
 int gl_transport_listen_fd(uv_loop_t *loop, int fd, gl_accept_cb cb, void *ctx,
@@ -173,16 +168,43 @@ static const char *path_text(int status)
     }
 }
 
+static const char *pipe_text(int status)
+{
+    switch (status) {
+    case UV_ENOENT:
+        return "nobody listens there";
+    case UV_EPIPE: /* the listener went away while we connected */
+        return "nobody listens there any more";
+    case UV_EACCES:
+        return "this user may not open that pipe: it is for administrators and those whom it names";
+    case UV_EPERM:
+        return "the pipe there belongs to another user, and neither to the system nor to its "
+               "administrators: it is not trusted";
+    case UV_ETIMEDOUT:
+        return "the pipe stayed busy";
+    case UV_ENAMETOOLONG:
+        return "the name is too long for a pipe (247 characters)";
+    case UV_EINVAL:
+        return "this cannot be a pipe's name";
+    case UV_EADDRINUSE:
+        return "another process has a pipe of this name";
+    default:
+        return NULL;
+    }
+}
+
 const char *gl_transport_error_text(const struct gl_address *address, int status)
 {
     const char *text = NULL;
     if (status == UV_ENOTSUP)
         return unsupported_text(address->kind);
-    if (status == UV_EADDRINUSE)
-        return "another process listens there";
     if (address->kind == GL_ADDRESS_VSOCK)
         text = vsock_text(status);
     else if (address->kind == GL_ADDRESS_UNIX)
         text = path_text(status);
+    else if (address->kind == GL_ADDRESS_PIPE)
+        text = pipe_text(status);
+    if (!text && status == UV_EADDRINUSE)
+        text = "another process listens there";
     return text ? text : uv_strerror(status);
 }

@@ -23,9 +23,9 @@ struct gl_listener;
 struct gl_peer {
     struct gl_address
         address;          /* unix: the listener's path; vsock: CID and source port; hvsock: VmId */
-    bool has_credentials; /* unix, pipe */
-    uint32_t uid, gid;
-    int64_t pid;
+    bool has_credentials; /* unix; pipe: of who connected to us */
+    uint32_t uid, gid;    /* pipe: numbers of windows/principal.h */
+    int64_t pid;          /* pipe: for information, as the number may have gone to another since */
     bool privileged_port; /* vsock: source port < 1024 */
 };
 
@@ -74,7 +74,8 @@ void gl_transport_read_stop(struct gl_transport *t);
  * stay until on_written. Negative: failed, nothing follows. One write at a time.
  */
 int gl_transport_write(struct gl_transport *t, const uv_buf_t *bufs, unsigned n);
-int gl_transport_shutdown(struct gl_transport *t); /* half-close, best effort */
+int gl_transport_shutdown(
+    struct gl_transport *t); /* half-close; pipes: UV_ENOTSUP, they have none */
 /* No event but on_close follows. Fine to call twice. */
 void gl_transport_close(struct gl_transport *t);
 const struct gl_peer *gl_transport_peer(const struct gl_transport *t);
@@ -98,7 +99,11 @@ struct gl_connect_options {
     bool privileged_port; /* vsock: bind a random source port in 512-1006 first; falls back with a
                              log line if not permitted */
 };
-/* UV_ENOTSUP: this system has no such address kind. cb is not called on an error return. */
+/*
+ * UV_ENOTSUP: this system has no such address kind. cb is not called on an error return. It may get
+ * UV_EPERM: the pipe there belongs to another user than SYSTEM, Administrators and our own, and was
+ * not spoken to.
+ */
 int gl_transport_connect(uv_loop_t *loop, const struct gl_address *address,
                          const struct gl_connect_options *options, gl_connect_cb cb, void *ctx,
                          struct gl_connect **ret_connect);
@@ -108,10 +113,13 @@ void gl_connect_cancel(struct gl_connect *connect); /* cb is not called any more
 
 typedef void (*gl_accept_cb)(void *ctx, struct gl_listener *listener, struct gl_transport *t);
 struct gl_listen_options {
-    int backlog;   /* 0: 128 */
-    unsigned mode; /* unix: of the socket file, 0: 0600 */
-    int64_t gid;   /* unix: group of the socket file, -1: leave */
-    bool at_once;  /* unix: do not wait for another process that is just listening in that folder */
+    int backlog; /* 0: 128 */
+    unsigned
+        mode; /* unix: of the socket file; pipe: whom it lets in beside the system's and Hyper-V's
+                 administrators and the own user: 060 the group, 06 all users. 0: 0600 */
+    int64_t
+        gid; /* unix: group of the socket file, -1: leave; pipe: as gl_principal_group_by_name */
+    bool at_once; /* unix: do not wait for another process that is just listening in that folder */
 };
 /*
  * unix: an existing socket file is removed only if it is a socket that nobody listens on (connect
@@ -120,6 +128,8 @@ struct gl_listen_options {
  * to. Blocks for half a second at most, while another process holds a lock on the folder, unless
  * at_once: for a program that serves others meanwhile. UV_ENOTSUP: this system has no such address
  * kind.
+ * pipe: cb is called when a client has said something; only then it is known who he is. A name that
+ * another process has already is UV_EADDRINUSE, whoever that is.
  */
 int gl_transport_listen(uv_loop_t *loop, const struct gl_address *address,
                         const struct gl_listen_options *options, gl_accept_cb cb, void *ctx,

@@ -6,10 +6,15 @@
 #ifndef GL_UNIT_LOOP_H
 #define GL_UNIT_LOOP_H
 
-#include <dirent.h>
 #include <uv.h>
 
+#include "os.h"
 #include "unit.h"
+#if GL_OS_WINDOWS
+#include <windows.h>
+#else
+#include <dirent.h>
+#endif
 
 #define GL_UNIT_TIME_LIMIT 20000000000u /* ns, for whatever a test waits for */
 
@@ -17,14 +22,21 @@ static uv_loop_t loop;
 static uv_timer_t gl_unit_heart; /* ends each turn of the loop, so that a time limit is noticed */
 static int gl_unit_fds_before;
 
+/* Handles, on Windows. */
 static inline int gl_unit_count_fds(void)
 {
+#if GL_OS_WINDOWS
+    DWORD count = 0;
+    ck_assert(GetProcessHandleCount(GetCurrentProcess(), &count));
+    return (int)count;
+#else
     DIR *dir = opendir("/proc/self/fd");
     int n = 0;
     while (readdir(dir))
         n++;
     closedir(dir);
     return n;
+#endif
 }
 
 static inline void gl_unit_on_heart(uv_timer_t *timer)

@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "transport-ends.h"
 #include "transport-fd.h"
 #include "unit-loop.h"
-
-#define ROOM (64 * 1024)
 
 /* ------------------------------------------------------------------ the stage */
 
@@ -49,144 +48,14 @@ static struct sockaddr_un raw_address(const struct gl_address *address)
     return un;
 }
 
-/* One end under test: what it heard. */
-struct end {
-    struct gl_transport *t;
-    uint8_t room[ROOM];
-    size_t room_len; /* offered to reads; 0: all */
-    uint8_t *data;
-    size_t len, cap;
-    size_t wanted; /* got_wanted is set when so much came */
-    int reads;     /* with content */
-    ssize_t last;  /* the final status */
-    int write_status;
-    bool got_wanted, ended, written, closed, close_in_read;
-};
-
-static void end_on_buffer(void *ctx, uv_buf_t *ret_room)
-{
-    struct end *e = ctx;
-    *ret_room = uv_buf_init((char *)e->room, (unsigned)(e->room_len ? e->room_len : ROOM));
-}
-
-static void end_on_read(void *ctx, ssize_t n)
-{
-    struct end *e = ctx;
-    ck_assert(!e->ended && !e->closed);
-    if (n < 0) {
-        e->last = n;
-        e->ended = true;
-        return;
-    }
-    if (e->len + (size_t)n > e->cap)
-        e->data = gl_realloc(e->data, e->cap = 2 * (e->len + (size_t)n));
-    memcpy(e->data + e->len, e->room, (size_t)n);
-    e->len += (size_t)n;
-    e->reads += n > 0;
-    e->got_wanted = e->wanted && e->len >= e->wanted;
-    if (e->close_in_read)
-        gl_transport_close(e->t);
-}
-
-static void end_on_written(void *ctx, int status)
-{
-    struct end *e = ctx;
-    ck_assert(!e->written && !e->closed);
-    e->write_status = status;
-    e->written = true;
-}
-
-static void end_on_close(void *ctx)
-{
-    struct end *e = ctx;
-    ck_assert(!e->closed);
-    e->closed = true;
-    e->t = NULL;
-    gl_free(e->data);
-    e->data = NULL;
-}
-
-static const struct gl_transport_events end_events = {end_on_buffer, end_on_read, end_on_written,
-                                                      end_on_close};
-
-static void end_take(struct end *e, struct gl_transport *t)
-{
-    e->t = t;
-    gl_transport_bind(t, &end_events, e);
-}
-
-static void end_close(struct end *e)
-{
-    char text[] = "x";
-    uv_buf_t buf = uv_buf_init(text, 1);
-    gl_transport_close(e->t);
-    gl_transport_close(e->t); /* as promised: fine */
-    ck_assert_int_eq(gl_transport_write(e->t, &buf, 1), UV_ECANCELED);
-    ck_assert_int_eq(gl_transport_read_start(e->t), UV_ECANCELED);
-    gl_unit_run_until(e->closed);
-}
-
-static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transport *t)
-{
-    (void)listener;
-    end_take(ctx, t);
-}
-
-struct dial {
-    bool done;
-    int status;
-    struct end *end;
-};
-
-static void on_dialled(void *ctx, int status, struct gl_transport *t)
-{
-    struct dial *d = ctx;
-    ck_assert(!d->done);
-    d->done = true;
-    d->status = status;
-    ck_assert((t != NULL) == (status == 0));
-    if (t)
-        end_take(d->end, t);
-}
-
-static void listener_closed(void *ctx)
-{
-    *(bool *)ctx = true;
-}
-
-static void stop_listening(struct gl_listener *listener)
-{
-    bool closed = false;
-    gl_listener_close(listener, listener_closed, &closed);
-    gl_unit_run_until(closed);
-}
-
-static struct gl_listener *listen_at(const struct gl_address *address, struct end *accepted)
-{
-    struct gl_listener *listener = NULL;
-    ck_assert_int_eq(gl_transport_listen(&loop, address, NULL, on_accept, accepted, &listener), 0);
-    return listener;
-}
-
-static int dial(const struct gl_address *address, struct end *end)
-{
-    struct dial d = {.end = end};
-    int r = gl_transport_connect(&loop, address, NULL, on_dialled, &d, NULL);
-    ck_assert(!d.done);
-    if (r)
-        return r;
-    gl_unit_run_until(d.done);
-    return d.status;
-}
-
 /* Two ends, connected by way of a listener. */
 static void make_pair(struct end *a, struct end *b)
 {
     struct gl_address address = unix_address("pair");
-    struct gl_listener *listener = listen_at(&address, b);
-    ck_assert_int_eq(dial(&address, a), 0);
+    struct gl_listener *listener = ends_listen(&address, NULL, b);
+    ck_assert_int_eq(ends_dial(&address, NULL, a), 0);
     gl_unit_run_until(b->t);
-    stop_listening(listener);
+    ends_stop_listening(listener);
 }
 
 /* One end, and the bare descriptor of the other. */
@@ -197,26 +66,18 @@ static int make_half(struct end *e)
     struct gl_peer peer = {.address = unix_address("half")};
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     ck_assert_int_eq(gl_fd_transport_open(&loop, fds[0], &peer, 0, &t), 0);
-    end_take(e, t);
+    ends_take(e, t);
     return fds[1];
 }
 
 /* ------------------------------------------------------------------ bytes */
-
-static uint8_t *pattern(size_t len, unsigned seed)
-{
-    uint8_t *data = gl_alloc(len);
-    for (size_t i = 0; i < len; i++)
-        data[i] = (uint8_t)((i * 2654435761u + seed) >> 11);
-    return data;
-}
 
 /* Much more than the socket holds, from both ends at once, in pieces of odd sizes. */
 START_TEST(both_ways)
 {
     enum { LEN = 4 * 1024 * 1024 };
     struct end a = {.wanted = LEN}, b = {.wanted = LEN};
-    uint8_t *from_a = pattern(LEN, 1), *from_b = pattern(LEN, 2);
+    uint8_t *from_a = ends_pattern(LEN, 1), *from_b = ends_pattern(LEN, 2);
     make_pair(&a, &b);
     for (int i = 0; i < 2; i++) {
         struct end *e = i ? &b : &a;
@@ -245,10 +106,10 @@ START_TEST(both_ways)
     ck_assert_uint_eq(b.len, LEN);
     ck_assert(memcmp(a.data, from_b, LEN) == 0);
     ck_assert(memcmp(b.data, from_a, LEN) == 0);
-    end_close(&a);
+    ends_close_one(&a);
     gl_unit_run_until(b.ended);
     ck_assert_int_eq(b.last, UV_EOF);
-    end_close(&b);
+    ends_close_one(&b);
     gl_free(from_a);
     gl_free(from_b);
 }
@@ -266,7 +127,7 @@ START_TEST(small_write_is_done_at_once)
     gl_unit_run_for(1);
     ck_assert(!a.written);
     close(fd);
-    end_close(&a);
+    ends_close_one(&a);
 }
 END_TEST
 
@@ -275,7 +136,7 @@ START_TEST(tail_before_close)
 {
     enum { LEN = 100000 };
     struct end a = {.room_len = 1000};
-    uint8_t *data = pattern(LEN, 3);
+    uint8_t *data = ends_pattern(LEN, 3);
     int fd = make_half(&a);
     ck_assert_int_eq(write(fd, data, LEN), LEN);
     close(fd);
@@ -285,7 +146,7 @@ START_TEST(tail_before_close)
     ck_assert_uint_eq(a.len, LEN);
     ck_assert(memcmp(a.data, data, LEN) == 0);
     ck_assert_int_ge(a.reads, LEN / 1000);
-    end_close(&a);
+    ends_close_one(&a);
     gl_free(data);
 }
 END_TEST
@@ -306,7 +167,7 @@ START_TEST(tail_before_reset)
     ck_assert_int_eq(a.last, UV_ECONNRESET);
     ck_assert_uint_eq(a.len, sizeof(text));
     ck_assert_str_eq((char *)a.data, text);
-    end_close(&a);
+    ends_close_one(&a);
 }
 END_TEST
 
@@ -319,9 +180,9 @@ START_TEST(write_to_closed)
     int fd = make_half(&a);
     close(fd);
     ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), UV_EPIPE);
-    end_close(&a);
+    ends_close_one(&a);
 
-    uint8_t *data = pattern(2000000, 4);
+    uint8_t *data = ends_pattern(2000000, 4);
     buf = uv_buf_init((char *)data, 2000000);
     fd = make_half(&b);
     ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
@@ -330,7 +191,7 @@ START_TEST(write_to_closed)
     close(fd);
     gl_unit_run_until(b.written);
     ck_assert_int_lt(b.write_status, 0);
-    end_close(&b);
+    ends_close_one(&b);
     gl_free(data);
 }
 END_TEST
@@ -350,7 +211,7 @@ START_TEST(read_stop_holds)
     ck_assert(memcmp(a.data, "abcdef", 6) == 0);
     close(fd);
     gl_unit_run_until(a.ended);
-    end_close(&a);
+    ends_close_one(&a);
 }
 END_TEST
 
@@ -358,7 +219,7 @@ START_TEST(shutdown_is_half)
 {
     enum { LEN = 1000000 };
     struct end a = {.wanted = LEN}, b = {.wanted = LEN};
-    uint8_t *data = pattern(LEN, 5);
+    uint8_t *data = ends_pattern(LEN, 5);
     uv_buf_t buf = uv_buf_init((char *)data, LEN);
     make_pair(&a, &b);
     /* The shutdown waits for the pending write. */
@@ -371,8 +232,8 @@ START_TEST(shutdown_is_half)
     ck_assert_uint_eq(b.len, LEN);
     ck_assert_int_eq(gl_transport_write(b.t, &buf, 1), 0);
     gl_unit_run_until(a.got_wanted);
-    end_close(&a);
-    end_close(&b);
+    ends_close_one(&a);
+    ends_close_one(&b);
     gl_free(data);
 }
 END_TEST
@@ -392,11 +253,11 @@ END_TEST
 START_TEST(close_while_writing)
 {
     struct end a = {0};
-    uint8_t *data = pattern(2000000, 6);
+    uint8_t *data = ends_pattern(2000000, 6);
     uv_buf_t buf = uv_buf_init((char *)data, 2000000);
     int fd = make_half(&a);
     ck_assert_int_eq(gl_transport_write(a.t, &buf, 1), 0);
-    end_close(&a);
+    ends_close_one(&a);
     ck_assert(!a.written);
     close(fd);
     gl_free(data);
@@ -420,8 +281,8 @@ START_TEST(peers)
         ck_assert(!peer->privileged_port);
     }
     ck_assert_uint_eq(gl_transport_payload_max(a.t), 256 * 1024);
-    end_close(&a);
-    end_close(&b);
+    ends_close_one(&a);
+    ends_close_one(&b);
 }
 END_TEST
 
@@ -429,8 +290,8 @@ START_TEST(close_on_exec)
 {
     struct end a = {0}, b = {0};
     struct gl_address address = unix_address("s");
-    struct gl_listener *listener = listen_at(&address, &b);
-    ck_assert_int_eq(dial(&address, &a), 0);
+    struct gl_listener *listener = ends_listen(&address, NULL, &b);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), 0);
     gl_unit_run_until(b.t);
     int sockets = 0;
     for (int fd = 3; fd < 100; fd++) {
@@ -441,9 +302,9 @@ START_TEST(close_on_exec)
         }
     }
     ck_assert_int_ge(sockets, 3);
-    end_close(&a);
-    end_close(&b);
-    stop_listening(listener);
+    ends_close_one(&a);
+    ends_close_one(&b);
+    ends_stop_listening(listener);
 }
 END_TEST
 
@@ -451,28 +312,28 @@ START_TEST(connect_errors)
 {
     struct end a = {0};
     struct gl_address address = unix_address("none");
-    ck_assert_int_eq(dial(&address, &a), UV_ENOENT);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), UV_ENOENT);
     ck_assert_str_eq(gl_transport_error_text(&address, UV_ENOENT), "no such socket or folder");
 
     int fd = open(address.path, O_CREAT | O_CLOEXEC, 0600);
     close(fd);
-    ck_assert_int_eq(dial(&address, &a), UV_ECONNREFUSED);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), UV_ECONNREFUSED);
     unlink(address.path);
 
     memset(address.path, 'p', 108);
     address.path[108] = '\0';
-    ck_assert_int_eq(dial(&address, &a), UV_ENAMETOOLONG);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), UV_ENAMETOOLONG);
 
     ck_assert_int_eq(gl_transport_usable(&address), UV_ENAMETOOLONG);
     address.path[107] = '\0';
     ck_assert_int_eq(gl_transport_usable(&address), 0);
 
     struct gl_address pipe = {.kind = GL_ADDRESS_PIPE, .path = "x"};
-    ck_assert_int_eq(dial(&pipe, &a), UV_ENOTSUP);
+    ck_assert_int_eq(ends_dial(&pipe, NULL, &a), UV_ENOTSUP);
     ck_assert_str_eq(gl_transport_error_text(&pipe, UV_ENOTSUP),
                      "named pipes exist on Windows only; use unix: here");
     struct gl_address hvsock = {.kind = GL_ADDRESS_HVSOCK};
-    ck_assert_int_eq(dial(&hvsock, &a), UV_ENOTSUP);
+    ck_assert_int_eq(ends_dial(&hvsock, NULL, &a), UV_ENOTSUP);
     ck_assert_int_eq(gl_transport_usable(&pipe), UV_ENOTSUP);
     ck_assert_int_eq(gl_transport_usable(&hvsock), UV_ENOTSUP);
     ck_assert_str_eq(gl_transport_error_text(&hvsock, UV_ENOTSUP),
@@ -486,7 +347,7 @@ START_TEST(cancelled)
     struct dial d = {.end = &a};
     struct gl_connect *connect;
     struct gl_address address = unix_address("none");
-    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, on_dialled, &d, &connect), 0);
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, ends_on_dialled, &d, &connect), 0);
     gl_connect_cancel(connect);
     uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert(!d.done);
@@ -503,19 +364,19 @@ START_TEST(backlog_is_full)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
     ck_assert_int_eq(listen(fd, 0), 0);
-    ck_assert_int_eq(dial(&address, &ends[0]), 0);
+    ck_assert_int_eq(ends_dial(&address, NULL, &ends[0]), 0);
 
     struct dial d = {.end = &ends[1]};
     struct gl_connect_options options = {.timeout_ms = 100};
     uint64_t start = uv_hrtime();
-    ck_assert_int_eq(gl_transport_connect(&loop, &address, &options, on_dialled, &d, NULL), 0);
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, &options, ends_on_dialled, &d, NULL), 0);
     gl_unit_run_until(d.done);
     ck_assert_int_eq(d.status, UV_ETIMEDOUT);
     ck_assert_uint_ge(uv_hrtime() - start, 90000000);
 
     /* And if there is room in time, it succeeds. */
     d = (struct dial){.end = &ends[1]};
-    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, on_dialled, &d, NULL), 0);
+    ck_assert_int_eq(gl_transport_connect(&loop, &address, NULL, ends_on_dialled, &d, NULL), 0);
     gl_unit_run_for(30);
     ck_assert(!d.done);
     int first = accept(fd, NULL, NULL);
@@ -523,8 +384,8 @@ START_TEST(backlog_is_full)
     ck_assert_int_eq(d.status, 0);
     close(first);
     close(fd);
-    end_close(&ends[0]);
-    end_close(&ends[1]);
+    ends_close_one(&ends[0]);
+    ends_close_one(&ends[1]);
     unlink(address.path);
 }
 END_TEST
@@ -537,20 +398,21 @@ START_TEST(file_mode)
     struct stat st;
     struct gl_address address = unix_address("s");
     mode_t before = umask(077);
-    struct gl_listener *listener = listen_at(&address, &a);
+    struct gl_listener *listener = ends_listen(&address, NULL, &a);
     ck_assert_int_eq(lstat(address.path, &st), 0);
     ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
-    stop_listening(listener);
+    ends_stop_listening(listener);
     ck_assert_int_eq(lstat(address.path, &st), -1);
 
     struct gl_listen_options options = {.mode = 0660, .gid = getgid()};
     if (geteuid() == 0)
         options.gid = 4711;
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, on_accept, &a, &listener), 0);
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, ends_on_accept, &a, &listener),
+                     0);
     ck_assert_int_eq(lstat(address.path, &st), 0);
     ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0660);
     ck_assert_int_eq(st.st_gid, options.gid);
-    stop_listening(listener);
+    ends_stop_listening(listener);
     umask(before);
 }
 END_TEST
@@ -566,26 +428,26 @@ START_TEST(stale_live_and_other_files)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
     close(fd);
-    listener = listen_at(&address, &a);
+    listener = ends_listen(&address, NULL, &a);
 
     /* Alive. The probe is a connection that ends at once. */
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, ends_on_accept, &b, &second),
                      UV_EADDRINUSE);
     ck_assert_ptr_null(second);
     gl_unit_run_until(a.t);
-    end_close(&a);
+    ends_close_one(&a);
     a = (struct end){0};
-    ck_assert_int_eq(dial(&address, &b), 0);
+    ck_assert_int_eq(ends_dial(&address, NULL, &b), 0);
     gl_unit_run_until(a.t);
-    end_close(&b);
-    end_close(&a);
-    stop_listening(listener);
+    ends_close_one(&b);
+    ends_close_one(&a);
+    ends_stop_listening(listener);
 
     /* Somebody's file. */
     fd = open(address.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     ck_assert_int_eq(write(fd, "precious", 8), 8);
     close(fd);
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, ends_on_accept, &b, &second),
                      UV_ENOTSOCK);
     struct stat st;
     ck_assert_int_eq(stat(address.path, &st), 0);
@@ -594,7 +456,7 @@ START_TEST(stale_live_and_other_files)
 
     /* A link to a live socket is not followed and not removed. */
     ck_assert_int_eq(symlink("elsewhere", address.path), 0);
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &b, &second),
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, ends_on_accept, &b, &second),
                      UV_ENOTSOCK);
     ck_assert_int_eq(unlink(address.path), 0);
 }
@@ -610,10 +472,11 @@ START_TEST(a_locked_folder_does_not_hold_up_who_is_in_a_hurry)
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ck_assert_int_eq(flock(fd, LOCK_EX), 0);
     uint64_t before = uv_hrtime();
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, on_accept, &a, &listener), 0);
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, &options, ends_on_accept, &a, &listener),
+                     0);
     ck_assert_uint_lt((uv_hrtime() - before) / 1000000, 300); /* others wait for 500 */
     close(fd);
-    stop_listening(listener);
+    ends_stop_listening(listener);
 }
 END_TEST
 
@@ -625,18 +488,18 @@ START_TEST(path_limit)
     size_t len = strlen(address.path);
     memset(address.path + len, 'p', 107 - len);
     address.path[107] = '\0';
-    listener = listen_at(&address, &a);
-    ck_assert_int_eq(dial(&address, &b), 0);
+    listener = ends_listen(&address, NULL, &a);
+    ck_assert_int_eq(ends_dial(&address, NULL, &b), 0);
     gl_unit_run_until(a.t);
-    end_close(&a);
-    end_close(&b);
-    stop_listening(listener);
+    ends_close_one(&a);
+    ends_close_one(&b);
+    ends_stop_listening(listener);
 
     memcpy(address.path + 107, "p", 2);
-    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, on_accept, &a, &listener),
+    ck_assert_int_eq(gl_transport_listen(&loop, &address, NULL, ends_on_accept, &a, &listener),
                      UV_ENAMETOOLONG);
     struct gl_address missing = unix_address("no/such");
-    ck_assert_int_eq(gl_transport_listen(&loop, &missing, NULL, on_accept, &a, &listener),
+    ck_assert_int_eq(gl_transport_listen(&loop, &missing, NULL, ends_on_accept, &a, &listener),
                      UV_ENOENT);
 }
 END_TEST
@@ -646,11 +509,11 @@ START_TEST(removes_only_its_own_file)
 {
     struct end a = {0};
     struct gl_address address = unix_address("s");
-    struct gl_listener *listener = listen_at(&address, &a);
+    struct gl_listener *listener = ends_listen(&address, NULL, &a);
     ck_assert_int_eq(unlink(address.path), 0);
     int fd = open(address.path, O_CREAT | O_CLOEXEC, 0600);
     close(fd);
-    stop_listening(listener);
+    ends_stop_listening(listener);
     ck_assert_int_eq(unlink(address.path), 0);
 }
 END_TEST
@@ -661,12 +524,12 @@ START_TEST(out_of_descriptors)
     struct end a = {0}, b = {0};
     struct rlimit limit, low;
     struct gl_address address = unix_address("s");
-    struct gl_listener *listener = listen_at(&address, &b);
-    ck_assert_int_eq(dial(&address, &a), 0);
+    struct gl_listener *listener = ends_listen(&address, NULL, &b);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), 0);
     if (b.t)
-        end_close(&b);
+        ends_close_one(&b);
     b = (struct end){0};
-    end_close(&a);
+    ends_close_one(&a);
     a = (struct end){0};
 
     struct sockaddr_un un = raw_address(&address);
@@ -686,9 +549,9 @@ START_TEST(out_of_descriptors)
               used[1].ru_utime.tv_usec - used[0].ru_utime.tv_usec;
     ck_assert_int_lt(us, 100000);
     gl_unit_run_until(b.t);
-    end_close(&b);
+    ends_close_one(&b);
     close(fd);
-    stop_listening(listener);
+    ends_stop_listening(listener);
 }
 END_TEST
 
@@ -700,21 +563,22 @@ START_TEST(inherited)
     struct sockaddr_un un = raw_address(&address);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
-    ck_assert_int_eq(gl_transport_listen_fd(&loop, dup(fd), on_accept, &b, &listener), UV_EINVAL);
+    ck_assert_int_eq(gl_transport_listen_fd(&loop, dup(fd), ends_on_accept, &b, &listener),
+                     UV_EINVAL);
     ck_assert_int_eq(listen(fd, 5), 0);
-    ck_assert_int_eq(gl_transport_listen_fd(&loop, fd, on_accept, &b, &listener), 0);
+    ck_assert_int_eq(gl_transport_listen_fd(&loop, fd, ends_on_accept, &b, &listener), 0);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     ck_assert_str_eq(gl_listener_address(listener)->path, address.path);
-    ck_assert_int_eq(dial(&address, &a), 0);
+    ck_assert_int_eq(ends_dial(&address, NULL, &a), 0);
     gl_unit_run_until(b.t);
     ck_assert_str_eq(gl_transport_peer(b.t)->address.path, address.path);
-    end_close(&a);
-    end_close(&b);
-    stop_listening(listener);
+    ends_close_one(&a);
+    ends_close_one(&b);
+    ends_stop_listening(listener);
     /* It is its maker's to remove. */
     ck_assert_int_eq(unlink(address.path), 0);
     ck_assert_int_eq(
-        gl_transport_listen_fd(&loop, open("/dev/null", O_RDONLY), on_accept, &b, &listener),
+        gl_transport_listen_fd(&loop, open("/dev/null", O_RDONLY), ends_on_accept, &b, &listener),
         UV_ENOTSOCK);
 }
 END_TEST
