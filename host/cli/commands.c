@@ -14,6 +14,7 @@ const struct gl_command *const gl_commands[] = {
     &gl_command_rename,
     &gl_command_forget,
     &gl_command_trust,
+    &gl_command_service,
     &gl_command_doctor,
     &gl_command_version,
     NULL,

@@ -13,6 +13,7 @@ extern const struct gl_command gl_command_info;
 extern const struct gl_command gl_command_ls;
 extern const struct gl_command gl_command_ping;
 extern const struct gl_command gl_command_rename;
+extern const struct gl_command gl_command_service;
 extern const struct gl_command gl_command_shell;
 extern const struct gl_command gl_command_trust;
 extern const struct gl_command gl_command_version;

@@ -208,6 +208,8 @@ _guestlink() {
     trust:0:) __guestlink_reply "$cur" ls accept revoke site ;;
     trust:1:site) __guestlink_reply "$cur" init export join ;;
     trust:2:site) [[ ${place[1]} == init ]] || __guestlink_local_path "$cur" ;;
+    service:0:) __guestlink_reply "$cur" register list unregister ;;
+    service:*) ;;
     trust:1:accept | trust:1:revoke | *:0:)
         # Which commands want a guest first is in their usage.
         if __guestlink_run "$command" --help | sed -n '1{/GUEST/p;}' | grep -q .; then

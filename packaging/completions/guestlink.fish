@@ -152,6 +152,9 @@ function __guestlink_complete
             string join \n init export join
         case trust:2:site
             test $place[2] = init; or __fish_complete_path $cur
+        case service:0:
+            string join \n register list unregister
+        case 'service:*'
         case trust:1:accept trust:1:revoke '*:0:'
             # Which commands want a guest first is in their usage.
             set -l usage (__guestlink_run $name --help)

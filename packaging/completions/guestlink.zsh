@@ -144,6 +144,8 @@ _guestlink() {
     trust:0:) compadd ls accept revoke site ;;
     trust:1:site) compadd init export join ;;
     trust:2:site) [[ $place[2] == init ]] || _files ;;
+    service:0:) compadd register list unregister ;;
+    service:*) ;;
     trust:1:accept | trust:1:revoke | *:0:)
         # Which commands want a guest first is in their usage.
         [[ ${"$(_guestlink_run "$command" --help)"%%$'\n'*} == *GUEST* ]] && _guestlink_guests
