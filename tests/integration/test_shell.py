@@ -133,11 +133,14 @@ def test_keys_go_to_the_guest(terminal):
     """^C ends what runs there, not us; ^Z stops what runs there."""
     t = shell(terminal)
     for key, effect in (("\x03", "ready> "), ("\x1a", "Stopped")):
-        t.type("sh -c 'echo st''arted; exec sleep 1000'\r")
-        t.expect("started\r\n")
+        t.type("sh -c 'echo started $$; exec sleep 1000'\r")
+        pid = int(t.expect(r"started (\d+)\r\n").group(1))
         t.type(key)
         t.expect(effect)
     t.type("kill -9 %1\r")
+    # The shell tells before a prompt which jobs have ended, as far as it has heard by then: maybe not yet before the first.
+    until(lambda: not os.path.exists(f"/proc/{pid}"), "the shell has heard that the job ended")
+    t.type("\r")
     t.expect("(?s)Killed.*ready> ")
     t.type("exit 4\r")
     assert t.wait() == 4
