@@ -2,8 +2,10 @@
 /* The whole agent in this process, against a host that does what each test wants. */
 #include "session.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "greet.h"
@@ -363,6 +365,16 @@ START_TEST(connects_and_answers)
 }
 END_TEST
 
+/* What the kernel does not say, before Linux 5.8, is taken for one (statx(2),
+ * STATX_ATTR_MOUNT_ROOT). */
+static bool is_mount(const char *path)
+{
+    struct statx st;
+    ck_assert_int_eq(statx(AT_FDCWD, path, 0, 0, &st), 0);
+    return !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+           (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 START_TEST(info)
 {
     struct outcome outcome;
@@ -394,7 +406,11 @@ START_TEST(info)
     for (size_t i = 0; i < got->n_services; i++)
         services |= strcmp(got->services[i]->name, "link") == 0 && got->services[i]->n_methods == 1;
     ck_assert(loopback);
-    ck_assert(root);
+    if (is_mount("/"))
+        ck_assert(root);
+    else
+        puts("not checked: that the root file system is listed, as / is no mount point in this "
+             "chroot");
     ck_assert(services);
     gl_message_free(outcome.message);
 }
