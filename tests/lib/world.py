@@ -14,12 +14,15 @@ import ctypes
 import glob
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+
+import pytest
 
 BUILD = os.environ.get("GL_BUILDDIR", os.getcwd())
 SOURCE = os.environ.get("GL_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -332,20 +335,32 @@ class World:
     # ---- the command line
 
     def gl(self, *args, stdin=b"", timeout=PATIENCE, env=None, check=False, **popen):
-        """Runs guestlink and returns a Result. stdin: bytes, or what Popen takes."""
+        """Runs guestlink and returns a Result. stdin: bytes, or what Popen takes. With `user` (and cwd="/"): as that
+        user, by a copy that others can reach, as the build folder may be root's alone."""
         if isinstance(stdin, (bytes, bytearray)):
             popen["input"] = bytes(stdin)
         else:
             popen["stdin"] = stdin
         popen.setdefault("stdout", subprocess.PIPE)
         popen.setdefault("stderr", subprocess.PIPE)
-        done = subprocess.run([program("guestlink", self.build), *args], timeout=timeout,
-                              env=self.environ(env), check=False,
+        path = self.copy_for_others() if "user" in popen else program("guestlink", self.build)
+        done = subprocess.run([path, *args], timeout=timeout, env=self.environ(env), check=False,
                               **{"cwd": self.tmp, **popen})
         result = Result(done.args, done.returncode, done.stdout or b"", done.stderr or b"")
         if check:
             assert result.returncode == 0, result
         return result
+
+    def copy_for_others(self):
+        """A guestlink that every user can run; the test is skipped where not even our folder lets them in."""
+        path = os.path.join(self.dir, "guestlink")
+        if not os.path.exists(path):
+            shutil.copyfile(program("guestlink", self.build), path)
+            os.chmod(path, 0o755)
+        closed = [above for above in pathlib.Path(path).parents if not os.stat(above).st_mode & 0o001]
+        if closed:
+            pytest.skip(f"other users cannot reach {closed[0]}; TMPDIR may name another place")
+        return path
 
     def popen(self, *args, env=None, **popen):
         """Starts guestlink; close() asserts that it has ended by then."""
