@@ -52,6 +52,16 @@ tally() {
         END { printf "%d passed, %d failed%s\n", good, bad, skip ? ", " skip " skipped" : "" }'
 }
 
+# skipped BUILD: one line a reason.
+skipped() {
+    find "$1/tests" -name '*.trs' | sort | while read -r trs; do
+        log=${trs%.trs}.log
+        if ! sed -n 's/^SKIPPED \(.*\)/  \1/p' "$log" | grep .; then
+            ! grep -q '^:global-test-result: SKIP' "$trs" || echo "  ${log#"$1/"}: $(sed '/^SKIP /d' "$log" | tail -n 1)"
+        fi
+    done
+}
+
 # build_in DIR OPTION...: configures there if need be, anew if the options have changed, and makes.
 build_in() {
     mkdir -p "$1" && cd "$1" && shift &&
@@ -88,6 +98,12 @@ case $summary in
     ;;
 *" 0 failed"*) ;;
 *) status=1 ;;
+esac
+case $summary in
+*skipped)
+    echo "Skipped:"
+    skipped "$build"
+    ;;
 esac
 echo "$summary"
 exit "$status"
