@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh disable=SC2154 # variables are the script's
 #
-# What the tests in virtual machines share; they source it after setting `name`, with `top` the source tree. Functions end the
-# script by fail. All that they make is in $work, but for the tree of vm-tree.sh, which is kept.
+# What the tests in trees and virtual machines share; they source it after setting `name`, with `top` the source tree. Functions
+# end the script by fail. All that they make is in $work, but for the trees of vm-tree.sh and bare-tree.sh, which are kept.
 
 say() { printf '\n== %s\n' "$*"; }
 fail() {
@@ -27,24 +27,44 @@ vm_work() {
 vm_finish() {
     status=$?
     trap - EXIT INT TERM
-    umount "$work/tree/proc" 2>/dev/null || true
-    rm -rf --one-file-system "$work"
+    # What still runs in this namespace of processes, if it is one of ours: it would hold mounts and go on writing.
+    if [ "$$" -eq 1 ] && [ -n "${GL_UNSHARED-}" ]; then
+        kill -KILL -1 2>/dev/null || true
+    fi
+    vm_mounts | tac | while read -r target; do
+        umount "$target" 2>/dev/null || umount --lazy "$target" || true
+    done
+    # What is mounted may be a part of this machine, which --one-file-system alone would not spare.
+    if [ -n "$(vm_mounts)" ]; then
+        echo "$name: $work is left, as something is mounted in it:" >&2
+        vm_mounts >&2
+    else
+        rm -rf --one-file-system "$work"
+    fi
     exit "$status"
 }
 
+# What is mounted in $work, the innermost last.
+vm_mounts() {
+    findmnt --raw --noheadings --output TARGET | awk -v work="$(realpath "$work")/" 'index($0, work) == 1'
+}
+
 # Sets $base to the folder with what vm-tree.sh makes, which is made if it is not there.
-vm_base() {
+vm_base() { vm_cached vm; }
+
+# The same for any KIND-tree.sh DIR.
+vm_cached() { # KIND
     cache=${XDG_CACHE_HOME:-$HOME/.cache}/guestlink-e2e
-    recipe=$(cat "$top/tests/e2e/vm-tree.sh" - <<EOF | sha256sum | cut -c 1-16
+    recipe=$(cat "$top/tests/e2e/$1-tree.sh" - <<EOF | sha256sum | cut -c 1-16
 ${GL_SUITE:-}
 EOF
 )
-    base=$cache/vm-$recipe
+    base=$cache/$1-$recipe
     mkdir -p "$cache"
     if [ ! -d "$base" ]; then
         say "A Debian tree, kept in $base"
         made=$(mktemp -d "$cache/new.XXXXXX")
-        if ! timeout 900 "$top/tests/e2e/vm-tree.sh" "$made" >"$work/tree.log" 2>&1; then
+        if ! timeout 900 "$top/tests/e2e/$1-tree.sh" "$made" >"$work/tree.log" 2>&1; then
             tail -n 30 "$work/tree.log" >&2
             rm -rf --one-file-system "$made"
             fail "no tree could be made"
