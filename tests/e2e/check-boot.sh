@@ -12,37 +12,22 @@
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 suite=${GL_SUITE:-bookworm}
-
-fail() {
-    echo "check-boot: FAILED: $*" >&2
-    exit 1
-}
-for tool in mmdebstrap mke2fs qemu-system-x86_64 unshare; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed"
-done
-[ "$(id -u)" -eq 0 ] || fail "only root can do this"
+name=check-boot
+# shellcheck source=tests/e2e/vm-lib.sh
+. "$top/tests/e2e/vm-lib.sh"
+vm_need mmdebstrap mke2fs qemu-system-x86_64
 # Mounts and processes go with this one.
 if [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
 fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-boot.XXXXXX")
+vm_work
 tree=$work/tree
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # ------------------------------------------------------------------ the image
 
-debs=${1-}
-if [ -z "$debs" ]; then
-    debs=$work/debs
-    echo "== Building the packages"
-    DEB_BUILD_OPTIONS="nocheck ${DEB_BUILD_OPTIONS-}" DEB_BUILD_PROFILES=nocheck "$top/packaging/deb/build.sh" \
-        "$debs" >"$work/build.log" 2>&1 || fail "the build: $(tail -n 50 "$work/build.log")"
-fi
-
-echo "== A $suite with systemd and them"
+vm_debs "${1-}"
+say "A $suite with systemd and them"
 # policy-rc.d: nothing is started before the first boot.
 mkdir "$work/install"
 cp "$debs"/guestlink-agent_*.deb "$debs"/guestlink-host_*.deb "$work/install"
@@ -56,10 +41,7 @@ mmdebstrap --quiet --variant=minbase --skip=check/empty \
 [ ! -e "$tree/var/lib/guestlink" ] || fail "the packages have made keys"
 
 for deb in "$work"/install/*.deb; do
-    dpkg-deb -R "$deb" "$work/repack"
-    sed -i 's/^\(Version: .*\)/\1+next/' "$work/repack/DEBIAN/control"
-    dpkg-deb --root-owner-group -b "$work/repack" "$tree/root/next-${deb##*/}" >/dev/null
-    rm -r "$work/repack"
+    vm_next_version "$deb" "$tree/root/next-${deb##*/}"
 done
 chroot "$tree" useradd -m -u 1000 alice
 chroot "$tree" useradd -m -G guestlink bob
@@ -91,7 +73,7 @@ mke2fs -q -t ext4 -d "$tree" "$work/disk"
 
 # ------------------------------------------------------------------ the machine
 
-echo "== Booting"
+say "Booting"
 status=0
 timeout 900 qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 768 -display none -monitor none -serial "file:$work/console" \
     -no-reboot -nic none -kernel "$work/kernel" -initrd "$work/initrd" \

@@ -13,38 +13,17 @@
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 suite=${GL_SUITE:-bookworm}
-
-say() { printf '\n== %s\n' "$*"; }
-fail() {
-    echo "check-packages: FAILED: $*" >&2
-    exit 1
-}
-
-for tool in mmdebstrap lintian dpkg-buildpackage unshare; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed"
-done
-[ "$(id -u)" -eq 0 ] || fail "only root can do this"
+name=check-packages
+# shellcheck source=tests/e2e/vm-lib.sh
+. "$top/tests/e2e/vm-lib.sh"
+vm_need mmdebstrap lintian dpkg-buildpackage
 # Mounts and processes go with this one.
 if [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
 fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-packages.XXXXXX")
+vm_work
 tree=$work/tree
-finish() {
-    status=$?
-    trap - EXIT INT TERM
-    umount "$tree/proc" 2>/dev/null || true
-    if mountpoint -q "$tree/proc"; then
-        echo "check-packages: $tree is left, as /proc is mounted in it" >&2
-    else
-        rm -rf --one-file-system "$work"
-    fi
-    exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # ------------------------------------------------------------------ build
 
@@ -170,10 +149,7 @@ echo '# changed here' >>"$tree/etc/guestlink/hostd.conf"
 echo '# changed here' >>"$tree/etc/pam.d/guestlink"
 key=$(sha256sum <"$tree/var/lib/guestlink/agent/agent.key")
 for deb in "$tree"/debs/*.deb; do
-    dpkg-deb -R "$deb" "$work/repack"
-    sed -i 's/^\(Version: .*\)/\1+next/' "$work/repack/DEBIAN/control"
-    dpkg-deb --root-owner-group -b "$work/repack" "$deb" >/dev/null
-    rm -r "$work/repack"
+    vm_next_version "$deb" "$deb"
 done
 install_debs
 case $(in_tree dpkg-query -W -f '${Version}' guestlink-agent) in

@@ -14,7 +14,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 name=check-nested
 # shellcheck source=tests/e2e/vm-lib.sh
 . "$top/tests/e2e/vm-lib.sh"
-vm_need qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb unshare python3
+vm_need qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb python3
 # Mounts and processes go with this one.
 if [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@"
