@@ -197,8 +197,9 @@ def bash(world):
 
 
 def zsh(world):
-    return Typist(world, ["zsh", "-f", "-i"],
-                  f"PS1=; unsetopt zle prompt_sp; {SHOW}fpath=('{world.fpath}' $fpath); "
+    # +Z: no line editor yet, as what is typed ahead may be lost when it takes the terminal for a line and gives it back.
+    return Typist(world, ["zsh", "-f", "-i", "+Z"],
+                  f"PS1=; unsetopt prompt_sp; {SHOW}fpath=('{world.fpath}' $fpath); "
                   "autoload -Uz compinit; compinit -D -u; compdef show=guestlink; setopt zle")
 
 
