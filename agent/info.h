@@ -11,6 +11,7 @@
 
 #define GL_INFO_ADDRESSES_MAX   256u
 #define GL_INFO_FILESYSTEMS_MAX 256u
+#define GL_INFO_SESSIONS_MAX    256u
 
 /* All but file systems, services and versions. On the loop's thread: reads only what the kernel or
  * a cache answers at once. */
@@ -27,5 +28,6 @@ void gl_info_set(char **field, const char *text);
 /* Another entry at the end of the list, or NULL if it is full. */
 Gl__Info__Address *gl_info_add_address(Gl__Info *info);
 Gl__Info__Filesystem *gl_info_add_filesystem(Gl__Info *info);
+Gl__Info__Session *gl_info_add_session(Gl__Info *info);
 
 #endif

@@ -7,6 +7,7 @@
 #include "glob.h"
 #include "mem.h"
 #include "registry.h"
+#include "sys.h"
 
 /* ------------------------------------------------------------------ words */
 
@@ -192,9 +193,9 @@ static const char *pattern_fault(const char *field, const char *pattern)
                 strcmp(field, "group") == 0;
     if (!*pattern)
         return "it is empty";
-    if (path && !strchr("/*?\\", *pattern) && !strchr(pattern, ':'))
-        return "a path begins with a slash";
-    const char *fault = path ? gl_glob_path_fault(pattern) : gl_glob_fault(pattern);
+    const char *fault = path ? gl_sys_pattern_fault(pattern) : NULL;
+    if (!fault)
+        fault = path ? gl_glob_path_fault(pattern) : gl_glob_fault(pattern);
     if (!fault && name && !means_something(field, pattern))
         return "this agent has none of that name";
     return fault;

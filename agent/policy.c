@@ -6,6 +6,7 @@
 #include "glob.h"
 #include "list.h"
 #include "mem.h"
+#include "sys.h"
 
 /* A condition is on one field of the question. */
 enum field { SERVICE, METHOD, GROUP, CALLER, PROGRAM, PATH, USER, ENV, FIELDS };
@@ -13,16 +14,17 @@ enum field { SERVICE, METHOD, GROUP, CALLER, PROGRAM, PATH, USER, ENV, FIELDS };
 static const struct {
     const char *name;
     size_t offset;
-    bool late; /* only the handler knows it */
+    bool late; /* only the handler knows it; it is a name of this system's */
+    char *(*fold)(const char *);
 } fields[FIELDS] = {
-    [SERVICE] = {"service", offsetof(struct gl_policy_question, service), false},
-    [METHOD] = {"method", offsetof(struct gl_policy_question, method), false},
-    [GROUP] = {"group", offsetof(struct gl_policy_question, group), false},
-    [CALLER] = {"caller", offsetof(struct gl_policy_question, caller), false},
-    [PROGRAM] = {"program", offsetof(struct gl_policy_question, program), true},
-    [PATH] = {"path", offsetof(struct gl_policy_question, path), true},
-    [USER] = {"user", offsetof(struct gl_policy_question, user), true},
-    [ENV] = {"env", offsetof(struct gl_policy_question, env), true},
+    [SERVICE] = {"service", offsetof(struct gl_policy_question, service), false, NULL},
+    [METHOD] = {"method", offsetof(struct gl_policy_question, method), false, NULL},
+    [GROUP] = {"group", offsetof(struct gl_policy_question, group), false, NULL},
+    [CALLER] = {"caller", offsetof(struct gl_policy_question, caller), false, NULL},
+    [PROGRAM] = {"program", offsetof(struct gl_policy_question, program), true, gl_sys_fold_path},
+    [PATH] = {"path", offsetof(struct gl_policy_question, path), true, gl_sys_fold_path},
+    [USER] = {"user", offsetof(struct gl_policy_question, user), true, gl_sys_fold_path},
+    [ENV] = {"env", offsetof(struct gl_policy_question, env), true, gl_sys_fold},
 };
 
 struct patterns {
@@ -89,7 +91,8 @@ bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const ch
             continue;
         struct patterns *when = &rule->when[f];
         when->text = gl_realloc_array(when->text, when->count + 1, sizeof *when->text);
-        when->text[when->count++] = gl_strdup(pattern);
+        /* A backslash in it is the pattern's own. */
+        when->text[when->count++] = fields[f].fold ? gl_sys_fold(pattern) : gl_strdup(pattern);
         return true;
     }
     return false;
@@ -99,12 +102,15 @@ bool gl_policy_rule_add(struct gl_policy_rule *rule, const char *field, const ch
 
 enum verdict { NO, MAYBE, YES };
 
-static bool any_matches(const struct patterns *when, const char *value)
+static bool any_matches(const struct gl_policy_rule *rule, size_t field, const char *value)
 {
-    for (size_t i = 0; i < when->count; i++)
-        if (gl_glob_match(when->text[i], value))
-            return true;
-    return false;
+    const struct patterns *when = &rule->when[field];
+    char *folded = fields[field].fold ? fields[field].fold(value) : NULL;
+    bool matches = false;
+    for (size_t i = 0; i < when->count && !matches; i++)
+        matches = gl_glob_match(when->text[i], folded ? folded : value);
+    gl_free(folded);
+    return matches;
 }
 
 /* The condition on variables, which may be there without having been written down. */
@@ -113,7 +119,7 @@ static enum verdict env_applies(const struct gl_policy_rule *rule,
 {
     const struct patterns *when = &rule->when[ENV];
     if (question->env && when->count)
-        return any_matches(when, question->env) ? YES : NO;
+        return any_matches(rule, ENV, question->env) ? YES : NO;
     if (question->env)
         return !rule->deny && (guarded || rule->when[PROGRAM].count) ? NO : YES;
     if (!when->count || (!rule->deny && question->program))
@@ -135,7 +141,7 @@ static enum verdict rule_applies(const struct gl_policy_rule *rule,
         memcpy(&value, (const char *)question + fields[f].offset, sizeof value);
         if (!value && open && fields[f].late)
             verdict = MAYBE;
-        else if (!value || !any_matches(&rule->when[f], value))
+        else if (!value || !any_matches(rule, f, value))
             return NO;
     }
     return verdict;

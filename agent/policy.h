@@ -14,7 +14,9 @@
  * rule applies it is yes; else the default decides. The first deny (or allow) rule of the file that
  * applies is the one that is named.
  *
- * Patterns are those of glob.h.
+ * Patterns are those of glob.h. Programs, paths, accounts and variables are compared as the system
+ * compares them: on Windows without regard to case, and with / in place of \, so that it is
+ * "C:/Windows/System32/cmd.exe" and "CORP/alice" in a pattern.
  *
  * Environment variables that the host sets are asked about one by one, after the program. With most
  * of them it can make a program do anything (LD_PRELOAD, BASH_ENV, PATH), and a rule about programs

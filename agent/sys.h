@@ -37,4 +37,14 @@ void gl_sys_trim_memory(void);
 /* The host name, for a proposal; "localhost" if there is none. */
 void gl_sys_hostname(char *out, size_t size);
 
+/*
+ * Names of accounts and of environment variables, and paths, in the form in which the system
+ * compares them: equal if they mean the same thing to it. On Windows without regard to case, paths
+ * with / in place of \; on Linux as they are. What is not UTF-8 stays as it is. For gl_free().
+ */
+char *gl_sys_fold(const char *name);
+char *gl_sys_fold_path(const char *path);
+/* For patterns (glob.h) of folded paths: NULL, or why there is no path here that begins so. */
+const char *gl_sys_pattern_fault(const char *pattern);
+
 #endif

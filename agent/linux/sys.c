@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "guid.h"
+#include "mem.h"
 
 bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
 {
@@ -89,4 +90,19 @@ void gl_sys_hostname(char *out, size_t size)
     if (gethostname(out, size) != 0 || out[0] == '\0')
         snprintf(out, size, "localhost");
     out[size - 1] = '\0';
+}
+
+char *gl_sys_fold(const char *name)
+{
+    return gl_strdup(name);
+}
+
+char *gl_sys_fold_path(const char *path)
+{
+    return gl_strdup(path);
+}
+
+const char *gl_sys_pattern_fault(const char *pattern)
+{
+    return strchr("/*?\\", *pattern) || strchr(pattern, ':') ? NULL : "a path begins with a slash";
 }

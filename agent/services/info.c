@@ -78,6 +78,18 @@ Gl__Info__Filesystem *gl_info_add_filesystem(Gl__Info *info)
     return fs;
 }
 
+Gl__Info__Session *gl_info_add_session(Gl__Info *info)
+{
+    if (info->n_sessions == GL_INFO_SESSIONS_MAX)
+        return NULL;
+    Gl__Info__Session *session = GL_NEW(Gl__Info__Session);
+    gl__info__session__init(session);
+    info->sessions =
+        gl_realloc_array(info->sessions, info->n_sessions + 1, sizeof(*info->sessions));
+    info->sessions[info->n_sessions++] = session;
+    return session;
+}
+
 static Gl__ServiceInfo *service_info(const struct gl_service *service)
 {
     Gl__ServiceInfo *info = GL_NEW(Gl__ServiceInfo);

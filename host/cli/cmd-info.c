@@ -24,6 +24,9 @@ static void show_system(const Gl__Info *info)
 {
     char text[256], total[16], free_[16];
     line("hostname", info->hostname);
+    if (strcmp(info->dns_name, info->hostname) != 0)
+        line("DNS name", info->dns_name);
+    line("NetBIOS name", info->netbios_name);
     line("system", info->os_name[0] != '\0' ? info->os_name : info->system);
     snprintf(text, sizeof(text), "%s (%s)", info->kernel, info->machine);
     line("kernel", text);
@@ -53,6 +56,17 @@ static void show_addresses(const Gl__Info *info)
                                  has ? "" : ", no address", a->up ? "" : ", down");
         gl_free(where);
         line(i == 0 ? "addresses" : "", text);
+        gl_free(text);
+    }
+}
+
+static void show_sessions(const Gl__Info *info)
+{
+    for (size_t i = 0; i < info->n_sessions; i++) {
+        const Gl__Info__Session *s = info->sessions[i];
+        char *text = gl_asprintf("%" PRIu32 " %s%s%s, %s%s", s->id, s->name, s->user[0] ? " " : "",
+                                 s->user, s->state, s->console ? ", on the screen" : "");
+        line(i == 0 ? "sessions" : "", text);
         gl_free(text);
     }
 }
@@ -112,6 +126,7 @@ static void show(void *ctx, const ProtobufCMessage *item)
     }
     show_system(info);
     show_addresses(info);
+    show_sessions(info);
     show_filesystems(info);
     show_services(info);
 }

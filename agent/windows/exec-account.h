@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whom a program runs as. All of this blocks: accounts may be on a network, and a profile is loaded
+ * from the disk.
+ */
+#ifndef GL_AGENT_WINDOWS_EXEC_ACCOUNT_H
+#define GL_AGENT_WINDOWS_EXEC_ACCOUNT_H
+
+#include <stdbool.h>
+#include <windows.h>
+
+#include "windows/exec-text.h"
+
+struct gl_exec_account {
+    char *name;         /* "SYSTEM", "alice" of this machine, "CORP\alice" */
+    bool own;           /* the agent's own, with the agent's token */
+    bool desktop;       /* of a session: the program belongs onto its desktop */
+    HANDLE token;       /* primary, or our own */
+    HANDLE profile;     /* loaded for it; NULL: none */
+    wchar_t *variables; /* environment block as after a logon; NULL: none. */
+};
+
+/*
+ * user: NULL, or "name", "DOMAIN\name", "name@domain.example"; session: NULL, "console", or a
+ * number. Of a session it is whoever is logged on there, who must be `user` if that is given.
+ * Neither: who we are.
+ *
+ * Somebody else needs LocalSystem with SeTcbPrivilege, as there is no password: for accounts of
+ * this machine MSV1_0_S4U_LOGON, for those of a domain KERB_S4U_LOGON (learn.microsoft.com). Such
+ * a logon has no credentials: shares of other machines that want one are out of reach, and so are
+ * files that are encrypted for the user.
+ *
+ * 0, or -1 and *failure: NOT_FOUND (account, session), DENIED, PRECONDITION, UNAVAILABLE, ...
+ */
+int gl_exec_account_find(const char *user, const char *session, struct gl_exec_account *ret_account,
+                         struct gl_exec_failure *failure);
+/* Unloads the profile, too. Fine for one that is all zeros. */
+void gl_exec_account_done(struct gl_exec_account *account);
+
+/* ---- decisions, for the tests */
+
+/* "console" or a number in decimal that is one of a session. */
+bool gl_exec_session_parse(const char *text, DWORD console, DWORD *ret_session);
+/* What an account is called here: without the domain if that is this machine's, or Windows' own. */
+char *gl_exec_account_name(const char *domain, const char *name, const char *computer,
+                           bool well_known);
+
+/* The user part and the domain part of what LsaLogonUser() is given. */
+enum gl_exec_logon { GL_EXEC_LOGON_LOCAL, GL_EXEC_LOGON_DOMAIN };
+enum gl_exec_logon gl_exec_logon_kind(const char *domain, const char *computer);
+/*
+ * The message for LsaLogonUser(): a struct and its texts behind it, in one piece, *ret_size bytes.
+ * For gl_free(). NULL: a text is too long for it.
+ */
+void *gl_exec_logon_message(enum gl_exec_logon kind, const wchar_t *user, const wchar_t *domain,
+                            ULONG *ret_size);
+
+#endif

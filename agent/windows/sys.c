@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <windows.h>
+#include <winioctl.h>
+
+#include "mem.h"
+#include "windows/smbios.h"
+#include "windows/wide.h"
+
+#define TABLE_MAX (1024u * 1024) /* bytes; they have some thousand */
+#define PROVIDER  0x52534D42u    /* 'RSMB' */
+
+bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
+{
+    UINT size = GetSystemFirmwareTable(PROVIDER, 0, NULL, 0);
+    if (size == 0 || size > TABLE_MAX)
+        return false;
+    uint8_t *table = gl_alloc(size);
+    UINT got = GetSystemFirmwareTable(PROVIDER, 0, table, size);
+    bool found = got > 0 && got <= size && gl_smbios_uuid(table, got, ret_machine);
+    gl_free(table);
+    return found;
+}
+
+/*
+ * vmgenerationcounter.h, which mingw-w64 has not: "Virtual machine generation identifier" and
+ * "IOCTL_VMGENCOUNTER_READ" on learn.microsoft.com. It wants an administrator.
+ */
+#define GENERATION_DEVICE L"\\\\.\\VmGenerationCounter"
+#define GENERATION_READ                                                                            \
+    CTL_CODE(FILE_DEVICE_ACPI, 0x1, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+
+bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE])
+{
+    uint64_t counter[2]; /* struct VM_GENCOUNTER: low, high */
+    DWORD got = 0;
+    HANDLE device = CreateFileW(GENERATION_DEVICE, GENERIC_READ | GENERIC_WRITE,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    if (device == INVALID_HANDLE_VALUE)
+        return false;
+    BOOL ok =
+        DeviceIoControl(device, GENERATION_READ, NULL, 0, counter, sizeof(counter), &got, NULL);
+    CloseHandle(device);
+    if (!ok || got != sizeof(counter) || (counter[0] == 0 && counter[1] == 0))
+        return false;
+    memcpy(ret_generation, counter, GL_SYS_GENERATION_SIZE);
+    return true;
+}
+
+bool gl_sys_is_own_cid(uint32_t cid)
+{
+    (void)cid; /* Windows has no vsock; a partition's own VmId is told by its wildcard */
+    return false;
+}
+
+void gl_sys_trim_memory(void)
+{
+    /*
+     * What the heap has free goes back to the system. The working set is left alone: emptying it
+     * (SetProcessWorkingSetSize with -1, -1) only makes the agent slow at the next call, since the
+     * system takes pages itself as soon as it needs them.
+     */
+    HeapCompact(GetProcessHeap(), 0);
+}
+
+void gl_sys_hostname(char *out, size_t size)
+{
+    wchar_t name[256];
+    DWORD length = GL_ARRAY_SIZE(name);
+    /* As the machine itself is called, also where it is a cluster's node. */
+    char *text = GetComputerNameExW(ComputerNamePhysicalDnsHostname, name, &length) && length > 0
+                     ? gl_narrow(name)
+                     : NULL;
+    snprintf(out, size, "%s", text ? text : "localhost");
+    gl_free(text);
+}
+
+char *gl_sys_fold(const char *text)
+{
+    wchar_t *wide = gl_wide(text);
+    if (!wide)
+        return gl_strdup(text);
+    int length = (int)wcslen(wide) + 1;
+    wchar_t *upper = GL_NEW0_ARRAY(wchar_t, (size_t)length);
+    char *folded = NULL;
+    /* One character for one, by no language's rules, as file systems compare names ("LCMapStringEx
+     * function", learn.microsoft.com: without LCMAP_LINGUISTIC_CASING). */
+    if (LCMapStringEx(LOCALE_NAME_INVARIANT, LCMAP_UPPERCASE, wide, length, upper, length, NULL,
+                      NULL, 0) > 0)
+        folded = gl_narrow(upper);
+    gl_free(wide);
+    gl_free(upper);
+    return folded ? folded : gl_strdup(text);
+}
+
+char *gl_sys_fold_path(const char *path)
+{
+    char *folded = gl_sys_fold(path);
+    for (char *p = folded; *p; p++)
+        if (*p == '\\')
+            *p = '/';
+    return folded;
+}
+
+/* "C:/..." or a wildcard; and since a backslash takes the next character as it is, whoever writes
+ * C:\Windows would ask for C:Windows. */
+const char *gl_sys_pattern_fault(const char *pattern)
+{
+    for (const char *p = pattern; *p; p++) {
+        if (*p == '\\' && (!p[1] || !strchr("*?[{", *++p)))
+            return "paths are written with /: 'C:/Windows/*'";
+    }
+    if (*pattern == '*' || *pattern == '?' ||
+        (pattern[0] && pattern[1] == ':' && pattern[2] == '/'))
+        return NULL;
+    return "a path begins with a drive: 'C:/Windows/*'";
+}
