@@ -49,6 +49,8 @@ struct gl_exec_spec {
     const char *const *env; /* "NAME=value", NULL-terminated; over the login-like environment */
     const char *directory;  /* NULL: the home directory, or / if there is none; relative to that */
     const char *user;       /* name or number; NULL: the agent's own */
+    const char *session;    /* Windows: as whoever is logged on there, on that desktop: "console" or
+                               a number; NULL: none */
     bool login_shell;       /* the account's shell as a login shell; argv is not used */
     bool terminal;          /* one terminal for all three, output comes on GL_EXEC_STDOUT */
     unsigned columns, rows; /* of it; 0: 80, 24 */
@@ -95,7 +97,7 @@ struct gl_exec_events {
 
 /*
  * Starts it. UV_E* if not even the attempt could be made (no memory, descriptors or processes): no
- * event follows. Terminal not available: UV_E* of opening it.
+ * event follows. Terminal not available: UV_E* of opening it. UV_ENOTSUP: a session, on Linux.
  */
 int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,

@@ -285,6 +285,7 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .env = (const char *const *)env,
         .directory = *directory ? directory : NULL,
         .user = *start->user ? start->user : NULL,
+        .session = *start->session ? start->session : NULL,
         .login_shell = start->login_shell,
         .terminal = start->terminal,
         .columns = start->columns,
@@ -293,7 +294,9 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .stdin_open = start->stdin_open,
     };
     err = gl_exec_process_start(loop, &spec, &process_events, job, &job->process);
-    *ret_why = err ? uv_strerror(err) : NULL;
+    *ret_why = err == UV_ENOTSUP && spec.session ? "this guest has no sessions to enter"
+               : err                             ? uv_strerror(err)
+                                                 : NULL;
     if (!err) {
         job->env = env;
         env = NULL;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <iphlpapi.h>
-#include <uv.h>
+/* In the order that these headers want. */
 #include <winsock2.h>
+
 #include <ws2tcpip.h>
+
+#include <iphlpapi.h>
+
+#include <uv.h>
 
 #undef interface /* a macro of the system, and a field of the message */
 
