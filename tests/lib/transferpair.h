@@ -7,14 +7,9 @@
 #ifndef GL_TRANSFERPAIR_H
 #define GL_TRANSFERPAIR_H
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "box.h"
 #include "digest.h"
 #include "message.h"
 #include "muxpair.h"
@@ -48,59 +43,7 @@ struct copy {
     struct end a, b; /* a opens the stream */
 };
 
-/* ------------------------------------------------------------------ a folder for the test */
-
-static char box[PATH_MAX]; /* absolute; tests are in it */
-
-static inline void box_make(void)
-{
-    /* In memory if possible: each copy waits for the disk. */
-    const char *tmp = getenv("TMPDIR");
-    if (!tmp)
-        tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    snprintf(box, sizeof box, "%s/guestlink-transfer-XXXXXX", tmp);
-    ck_assert_ptr_nonnull(mkdtemp(box));
-    ck_assert_int_eq(chdir(box), 0);
-    umask(022);
-}
-
-static inline int box_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)ftw;
-    if (type == FTW_DP)
-        rmdir(path);
-    else
-        unlink(path);
-    return 0;
-}
-
-static inline int box_open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)ftw;
-    if (type == FTW_D && (st->st_mode & 0700) != 0700)
-        chmod(path, 0700);
-    return 0;
-}
-
-static inline void box_remove(void)
-{
-    ck_assert_int_eq(chdir("/"), 0);
-    nftw(box, box_open_up, 32, FTW_PHYS);
-    nftw(box, box_remove_one, 32, FTW_DEPTH | FTW_PHYS);
-}
-
-static inline void put_bytes(const char *path, const void *data, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
-    for (size_t at = 0; at < len;) {
-        ssize_t n = write(fd, (const char *)data + at, len - at);
-        ck_assert_int_gt(n, 0);
-        at += (size_t)n;
-    }
-    close(fd);
-}
+/* ------------------------------------------------------------------ files of a test (box.h) */
 
 static inline void put_text(const char *path, const char *text)
 {
@@ -119,32 +62,6 @@ static inline void put_noise(const char *path, size_t len, uint64_t seed)
     free(data);
 }
 
-static inline void put_dir(const char *path)
-{
-    ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
-}
-
-static inline void set_time(const char *path, time_t s, long ns)
-{
-    struct timespec times[2] = {{0, UTIME_OMIT}, {s, ns}};
-    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 0);
-}
-
-static inline char *get_bytes(const char *path, size_t *ret_len)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ck_assert_msg(fd >= 0, "%s: %s", path, strerror(errno));
-    struct stat st;
-    fstat(fd, &st);
-    char *data = malloc((size_t)st.st_size + 1);
-    ssize_t n = read(fd, data, (size_t)st.st_size);
-    ck_assert_int_eq(n, st.st_size);
-    data[n] = '\0';
-    *ret_len = (size_t)n;
-    close(fd);
-    return data;
-}
-
 #define assert_content(path, text)                                                                 \
     do {                                                                                           \
         size_t content_len_;                                                                       \
@@ -153,12 +70,6 @@ static inline char *get_bytes(const char *path, size_t *ret_len)
         free(content_);                                                                            \
     } while (0)
 
-static inline bool exists(const char *path)
-{
-    struct stat st;
-    return lstat(path, &st) == 0;
-}
-
 /* ------------------------------------------------------------------ what a tree is */
 
 static inline int tree_line_order(const void *x, const void *y)
@@ -166,72 +77,104 @@ static inline int tree_line_order(const void *x, const void *y)
     return strcmp(*(char *const *)x, *(char *const *)y);
 }
 
-static inline void describe_one(FILE *out, const char *path, const char *name, bool with_meta)
+/* What grows line by line. */
+struct tree {
+    char *text;
+    size_t len, room;
+    bool with_meta;
+    const char *path, *name; /* of the folder that is listed */
+};
+
+static inline void tree_add(struct tree *tree, const char *format, ...) GL_PRINTF(2, 3);
+static inline void tree_add(struct tree *tree, const char *format, ...)
 {
-    struct stat st;
-    ck_assert_msg(lstat(path, &st) == 0, "%s: %s", path, strerror(errno));
-    fprintf(out, "%s ", name);
-    if (with_meta && !S_ISLNK(st.st_mode))
-        fprintf(out, "%04o ", (unsigned)st.st_mode & 07777);
-    if (with_meta)
-        fprintf(out, "%lld.%09ld ", (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-    if (S_ISREG(st.st_mode)) {
+    va_list args;
+    va_start(args, format);
+    char *add = gl_vasprintf(format, args);
+    va_end(args);
+    size_t len = strlen(add);
+    if (tree->room < tree->len + len + 1) {
+        tree->room = 2 * (tree->len + len + 1);
+        tree->text = gl_realloc(tree->text, tree->room);
+    }
+    memcpy(tree->text + tree->len, add, len + 1);
+    tree->len += len;
+    gl_free(add);
+}
+
+static inline void describe_one(struct tree *tree, const char *path, const char *name)
+{
+    ck_assert_msg(exists(path), "%s", path);
+    tree_add(tree, "%s ", name);
+    if (tree->with_meta && !is_link(path))
+        tree_add(tree, "%04o ", mode_of(path));
+    if (tree->with_meta) {
+        int64_t s;
+        long ns;
+        time_of(path, &s, &ns);
+        tree_add(tree, "%lld.%09ld ", (long long)s, ns);
+    }
+    if (is_file(path)) {
         size_t len;
         char *data = get_bytes(path, &len);
         uint8_t digest[GL_DIGEST_SIZE];
         char text[GL_DIGEST_TEXT_SIZE];
         gl_digest_of(data, len, digest);
-        fprintf(out, "%zu %s\n", len, gl_digest_format(digest, text));
+        tree_add(tree, "%zu %s\n", len, gl_digest_format(digest, text));
         free(data);
-    } else if (S_ISLNK(st.st_mode)) {
-        char target[PATH_MAX];
-        ssize_t n = readlink(path, target, sizeof target - 1);
-        fprintf(out, "-> %.*s\n", (int)n, target);
+    } else if (is_link(path)) {
+        char *target = link_target_of(path);
+        tree_add(tree, "-> %s\n", target);
+        free(target);
     } else {
-        fprintf(out, "%s\n", S_ISDIR(st.st_mode) ? "directory" : "special");
+        tree_add(tree, "%s\n", is_dir(path) ? "directory" : "special");
     }
 }
 
-static inline void describe_into(FILE *out, const char *path, const char *name, bool with_meta)
+static inline void describe_below(void *ctx, const char *entry);
+
+static inline void describe_into(struct tree *tree, const char *path, const char *name)
 {
-    describe_one(out, path, name, with_meta);
-    DIR *dir = NULL;
-    struct stat st;
-    if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        dir = opendir(path);
-    if (!dir)
+    describe_one(tree, path, name);
+    if (!is_dir(path))
         return;
-    struct dirent *e;
-    while ((e = readdir(dir))) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        char *below = gl_asprintf("%s/%s", path, e->d_name);
-        char *below_name = gl_asprintf("%s/%s", name, e->d_name);
-        describe_into(out, below, below_name, with_meta);
-        gl_free(below);
-        gl_free(below_name);
-    }
-    closedir(dir);
+    const char *path_before = tree->path, *name_before = tree->name;
+    tree->path = path;
+    tree->name = name;
+    box_list(path, describe_below, tree);
+    tree->path = path_before;
+    tree->name = name_before;
+}
+
+static inline void describe_below(void *ctx, const char *entry)
+{
+    struct tree *tree = ctx;
+    char *path = gl_asprintf("%s/%s", tree->path, entry);
+    char *name = gl_asprintf("%s/%s", tree->name, entry);
+    describe_into(tree, path, name);
+    gl_free(path);
+    gl_free(name);
 }
 
 /* A line for each thing in a tree, sorted: name, mode, time, content. To be freed. */
 static inline char *describe(const char *path, bool with_meta)
 {
-    char *text = NULL, *sorted = NULL;
-    size_t len = 0, count = 0;
-    FILE *out = open_memstream(&text, &len);
-    describe_into(out, path, "", with_meta);
-    fclose(out);
-    char **lines = calloc(len + 1, sizeof *lines);
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+    struct tree tree = {.with_meta = with_meta};
+    size_t count = 0;
+    describe_into(&tree, path, "");
+    char **lines = calloc(tree.len + 1, sizeof *lines);
+    for (char *line = strtok(tree.text, "\n"); line; line = strtok(NULL, "\n"))
         lines[count++] = line;
     qsort(lines, count, sizeof *lines, tree_line_order);
-    out = open_memstream(&sorted, &len);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s\n", lines[i]);
-    fclose(out);
+    char *sorted = calloc(1, tree.len + 1), *at = sorted;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(lines[i]);
+        memcpy(at, lines[i], len);
+        at[len] = '\n';
+        at += len + 1;
+    }
     free(lines);
-    free(text);
+    gl_free(tree.text);
     return sorted;
 }
 
@@ -496,6 +439,15 @@ static inline void resume_file(const char *source, const char *destination)
     struct gl_transfer_receive_options receive = receive_to(destination);
     send.resume = receive.resume = true;
     run_copy(&send, &receive);
+}
+
+/* Until cancelled copies are over: nothing else would end them. */
+static inline void cancel_both(void)
+{
+    gl_transfer_cancel(pair.b.transfer);
+    copy_done(&pair);
+    ck_assert_int_eq(pair.a.status, GL_STATUS_CANCELLED);
+    ck_assert_int_eq(pair.b.status, GL_STATUS_CANCELLED);
 }
 
 #define assert_problems(text)                                                                      \

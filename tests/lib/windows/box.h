@@ -31,7 +31,15 @@ static inline bool box_is_wine(void)
 }
 
 /* What not every system (and not Wine) has, so tests can ask for it. */
-enum box_feature { BOX_LINKS, BOX_MODES, BOX_FIFOS, BOX_HOLES, BOX_ANY_NAMES, BOX_ROOT };
+enum box_feature {
+    BOX_LINKS,
+    BOX_MODES, /* all bits of a mode */
+    BOX_FIFOS,
+    BOX_HOLES,
+    BOX_REPLACE_OPEN,  /* a file that is open */
+    BOX_LONGEST_PATHS, /* of any length, if no call is given them */
+    BOX_ANY_NAMES,     /* each one means itself, and nothing else */
+};
 
 static inline wchar_t *box_wide(const char *path)
 {
@@ -150,6 +158,29 @@ static inline void put_dir(const char *path)
     box_assert(BOX_WITH(path, CreateDirectoryW(wide_, NULL)), path);
 }
 
+/* Folders in folders, each with a file of this name (or NULL). */
+static inline void put_deep(const char *path, const char *name, unsigned count, const char *file)
+{
+    char *at = gl_strdup(path);
+    for (unsigned i = 0; i < count; i++) {
+        char *below = gl_asprintf("%s/%s", at, name);
+        put_dir(below);
+        if (file) {
+            char *full = gl_asprintf("%s/%s", at, file);
+            put_bytes(full, "x", 1);
+            gl_free(full);
+        }
+        gl_free(at);
+        at = below;
+    }
+    gl_free(at);
+}
+
+static inline size_t box_allocated(void)
+{
+    return 0; /* nobody counts */
+}
+
 static inline bool remove_file(const char *path)
 {
     BOX_WITH(path, SetFileAttributesW(wide_, FILE_ATTRIBUTE_NORMAL));
@@ -177,6 +208,8 @@ static inline void put_link(const char *target, const char *path)
 
 static inline bool box_has(enum box_feature feature)
 {
+    if (feature == BOX_REPLACE_OPEN || feature == BOX_HOLES)
+        return !box_is_wine();
     if (feature != BOX_LINKS)
         return false;
     bool has = try_link("nothing", "box-link");
@@ -231,12 +264,16 @@ static inline uint64_t inode_of(const char *path)
     return (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow;
 }
 
-static inline bool hard_link(const char *old, const char *path)
+static inline void put_hard_link(const char *old, const char *path)
 {
     wchar_t *wide = box_wide(old);
-    bool well = BOX_WITH(path, CreateHardLinkW(wide_, wide, NULL));
+    box_assert(BOX_WITH(path, CreateHardLinkW(wide_, wide, NULL)), path);
     gl_free(wide);
-    return well;
+}
+
+static inline void put_fifo(const char *path)
+{
+    ck_abort_msg("%s: there are no named pipes in folders", path);
 }
 
 static inline void box_enter(const char *path)
@@ -284,10 +321,12 @@ static inline void box_remove_one(void *ctx, const char *name)
 static inline void box_make(void)
 {
     static unsigned count;
+    if (getenv("BOX_TRACE"))
+        fprintf(stderr, "box %u at %llu\n", count, GetTickCount64());
     wchar_t folder[MAX_PATH + 1], name[MAX_PATH + 64], real[1024];
     GetTempPathW(MAX_PATH, folder);
-    swprintf(name, GL_ARRAY_SIZE(name), L"%lsguestlink-transfer-%lu-%u", folder,
-             GetCurrentProcessId(), count++);
+    swprintf(name, GL_ARRAY_SIZE(name), L"%lsguestlink-transfer-%lu-%llu-%u", folder,
+             GetCurrentProcessId(), GetTickCount64(), count++);
     ck_assert(CreateDirectoryW(name, NULL));
     /* As the disk has it, and not as "ADMINI~1". */
     HANDLE handle = CreateFileW(name, 0, 7, NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
@@ -308,10 +347,11 @@ static inline void box_remove(void)
     remove_tree(box);
 }
 
-static inline const char *link_target_of(const char *path)
+/* To be freed with free(). What a link leads to only the code that is tested says. */
+static inline char *link_target_of(const char *path)
 {
     (void)path;
-    return "?";
+    return strdup("somewhere");
 }
 
 /* Two descriptors of a pipe, [0] to read. */
@@ -333,8 +373,18 @@ static inline int box_open_null(void)
     return _open("NUL", _O_RDONLY | _O_BINARY | _O_NOINHERIT);
 }
 
+static inline bool box_pipe_is_full(const int fds[2])
+{
+    DWORD there = 0;
+    ck_assert(PeekNamedPipe((HANDLE)_get_osfhandle(fds[0]), NULL, 0, NULL, &there, NULL));
+    return there >= 48 * 1024; /* of 64: a write that does not fit waits as a whole */
+}
+
 #define box_close(fd)            _close(fd)
 #define box_write(fd, data, len) _write((fd), (data), (unsigned)(len))
 #define box_read(fd, data, len)  _read((fd), (data), (unsigned)(len))
+
+/* What is absolute begins so. */
+#define BOX_ROOT_OF(path) ((path)[0] && (path)[1] == ':' && (path)[2] == '/')
 
 #endif
