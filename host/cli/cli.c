@@ -93,6 +93,7 @@ static void cli_report(const struct gl_cli *cli, const char *kind, const char *g
         json_t *object = json_pack("{s:i, s:o}", "schema", GL_JSON_SCHEMA, kind, error);
         char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
         fprintf(stderr, "%s\n", text != NULL ? text : "{}");
+        fflush(stderr);
         free(text);
         json_decref(object);
         return;
@@ -104,6 +105,7 @@ static void cli_report(const struct gl_cli *cli, const char *kind, const char *g
     const char *end = gl_terminal_is_raw() ? "\r\n" : "\n";
     fprintf(stderr, "%sguestlink%s%s: %s%s%s%s", end[1] ? "\r" : "", command != NULL ? " " : "",
             command != NULL ? command : "", name, guest != NULL ? ": " : "", safe, end);
+    fflush(stderr); /* not every C library does it */
     gl_free(name);
     gl_free(safe);
 }

@@ -148,6 +148,14 @@ START_TEST(through_an_overlapped_pipe)
 }
 END_TEST
 
+/* Bytes that nobody has read yet. */
+static DWORD waiting_in(int fd)
+{
+    DWORD n = 0;
+    ck_assert(PeekNamedPipe((HANDLE)_get_osfhandle(fd), NULL, 0, NULL, &n, NULL));
+    return n;
+}
+
 /* What is paused is neither lost nor delivered. */
 START_TEST(paused_input_waits)
 {
@@ -160,8 +168,11 @@ START_TEST(paused_input_waits)
     gl_input_read(input, true);
     while (in.len < 3)
         uv_run(&loop, UV_RUN_ONCE);
-    gl_input_read(input, false);
+    /* It has been read ahead, and the loop is about to hear of it, when the pause comes. */
     ck_assert_int_eq(_write(fds[1], "two", 3), 3);
+    while (waiting_in(fds[0]) > 0)
+        Sleep(1);
+    gl_input_read(input, false);
     _close(fds[1]);
     for (int i = 0; i < 10; i++) {
         uv_run(&loop, UV_RUN_NOWAIT);
@@ -193,6 +204,11 @@ static void leave_in_the_middle(DWORD flags)
     uv_run(&loop, UV_RUN_NOWAIT);
     uint64_t start = uv_hrtime();
     gl_input_free(input);
+    /* What comes now is for others: no reader was left behind that takes it. */
+    ck_assert_int_eq(_write(fds[1], "x", 1), 1);
+    for (int i = 0; i < 20; i++)
+        Sleep(5);
+    ck_assert_uint_eq(waiting_in(fds[0]), 1);
     ck_assert_int_eq(gl_output_new(&loop, fds[1], &output_events, &out, &output), 0);
     gl_output_write(output, part(0, BIG), BIG);
     uv_run(&loop, UV_RUN_NOWAIT);

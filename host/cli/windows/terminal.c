@@ -3,6 +3,7 @@
 
 #include <io.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <windows.h>
@@ -26,6 +27,8 @@
 /* The console tells nobody but who reads its events, and under Windows Terminal not even libuv's
  * watcher hears of another size: so it is looked at. */
 #define LOOK_MS 250u
+
+#define STDIO_SIZE 8192u
 
 /* What libuv makes of a console's events: ^C, Ctrl-Break, the closing of its window (uv_signal_t,
  * docs.libuv.org). The others' numbers are never seen. */
@@ -143,6 +146,12 @@ static HANDLE open_console(const wchar_t *name)
  */
 void gl_terminal_prepare(void)
 {
+    /* Whole characters at a time: a console shows a byte that comes alone as something else, and
+     * the C library buffers neither what goes to a console nor stderr. What must be seen at once
+     * is flushed by who writes it. */
+    setvbuf(stderr, NULL, _IOFBF, STDIO_SIZE);
+    if (gl_terminal_is(1))
+        setvbuf(stdout, NULL, _IOFBF, STDIO_SIZE);
     if (!gl_terminal_is(1) && !gl_terminal_is(2))
         return;
     tty.out = open_console(L"CONOUT$");
