@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys.h"
 
+#include <signal.h>
+#include <uv.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <windows.h>
@@ -55,6 +58,10 @@ bool gl_sys_is_own_cid(uint32_t cid)
     (void)cid; /* Windows has no vsock; a partition's own VmId is told by its wildcard */
     return false;
 }
+
+/* What libuv makes of ^C, Ctrl-Break and a console that is closed. */
+const int gl_sys_stop_signals[] = {SIGINT, SIGBREAK, SIGHUP, 0};
+const int gl_sys_reload_signal = 0;
 
 void gl_sys_trim_memory(void)
 {

@@ -64,6 +64,25 @@ def sanitized(name="guestlink-hostd"):
         return b"__asan_init" in file.read()
 
 
+class Linux:
+    """The system that a side of a World runs on; systems.py has the other one."""
+
+    name = "linux"
+    stop_signal = signal.SIGTERM
+
+    def command(self, name, build=None):
+        """What starts a program."""
+        return [program(name, build)]
+
+    def path(self, path):
+        """A path of this machine as programs there name it."""
+        return path
+
+    def address(self, path):
+        """Where a daemon listens: named by a path of this machine, unique to the test."""
+        return f"unix:{path}"
+
+
 # ---------------------------------------------------------------------------- processes
 
 def adopt_orphans():
@@ -142,9 +161,10 @@ class Result(subprocess.CompletedProcess):
 class Daemon:
     """One run of a daemon. Its log goes to a file; all runs of a World's log are kept."""
 
-    def __init__(self, world, name, args, log, env=None, wrapper=(), keep=()):
+    def __init__(self, world, name, args, log, env=None, wrapper=(), keep=(), system=None):
         self.world, self.name, self.log_path = world, name, log
-        self.args = [*wrapper, program(name, world.build), *args]
+        self.system = system or world.system
+        self.args = [*wrapper, *self.system.command(name, world.build), *args]
         with open(log, "ab") as out:
             self.process = subprocess.Popen(
                 self.args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
@@ -180,9 +200,9 @@ class Daemon:
     def stop(self, timeout=PATIENCE):
         """SIGTERM; the exit status must be 0."""
         if self.running:
-            self.signal(signal.SIGTERM)
+            self.signal(self.system.stop_signal)
         status = self.wait(timeout)
-        assert status == 0, f"{self.name} ended with {status} on SIGTERM"
+        assert status == 0, f"{self.name} ended with {status} on being told to stop"
 
     def kill(self):
         """SIGKILL."""
@@ -219,6 +239,7 @@ class World:
     def __init__(self, hostd_conf="", agent_conf="", hostd_args=(), agent_args=(), name=GUEST,
                  connect=None, build=None):
         adopt_orphans()
+        self.system = Linux()
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="gl-")
         os.chmod(self.dir, 0o755)
@@ -263,11 +284,11 @@ class World:
 
     # ---- daemons
 
-    def daemon(self, program_name, args, log_name, env=None, wrapper=(), keep=()):
+    def daemon(self, program_name, args, log_name, env=None, wrapper=(), keep=(), system=None):
         """Starts a further daemon, which close() stops as well. `wrapper` execs it, if given; it
         inherits the descriptors `keep`."""
         daemon = Daemon(self, program_name, args, os.path.join(self.dir, log_name), env, wrapper,
-                        keep)
+                        keep, system)
         self.daemons.append(daemon)
         return daemon
 
@@ -343,8 +364,8 @@ class World:
             popen["stdin"] = stdin
         popen.setdefault("stdout", subprocess.PIPE)
         popen.setdefault("stderr", subprocess.PIPE)
-        path = self.copy_for_others() if "user" in popen else program("guestlink", self.build)
-        done = subprocess.run([path, *args], timeout=timeout, env=self.environ(env), check=False,
+        command = [self.copy_for_others()] if "user" in popen else self.system.command("guestlink", self.build)
+        done = subprocess.run([*command, *args], timeout=timeout, env=self.environ(env), check=False,
                               **{"cwd": self.tmp, **popen})
         result = Result(done.args, done.returncode, done.stdout or b"", done.stderr or b"")
         if check:
@@ -366,7 +387,7 @@ class World:
         """Starts guestlink; close() asserts that it has ended by then."""
         for stream in ("stdin", "stdout", "stderr"):
             popen.setdefault(stream, subprocess.PIPE)
-        client = subprocess.Popen([program("guestlink", self.build), *args], env=self.environ(env),
+        client = subprocess.Popen([*self.system.command("guestlink", self.build), *args], env=self.environ(env),
                                   **{"cwd": self.tmp, **popen})
         self.clients.append(client)
         return client
