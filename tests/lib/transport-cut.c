@@ -2,10 +2,10 @@
 #include "transport-cut.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 #include "mem.h"
-#include "transport-fd.h"
+#include "pair.h"
+#include "transport-memory.h"
 
 struct cut {
     struct gl_transport base;
@@ -115,7 +115,7 @@ static int pass_on(struct cut *c, const uv_buf_t *bufs, unsigned n)
     unsigned i;
     for (i = 0; i < n && total < room; i++) {
         if (some[i].len > room - total)
-            some[i].len = (size_t)(room - total);
+            some[i] = uv_buf_init(some[i].base, (unsigned)(room - total));
         total += some[i].len;
     }
     c->breaks = total == room;
@@ -271,13 +271,22 @@ void gl_cut_stall(struct gl_transport *cut, bool rx, bool tx)
         soon(c, 0);
 }
 
-void gl_cut_socketpair(uv_loop_t *loop, struct gl_transport *ret_ends[2])
+bool gl_cut_in_memory;
+
+static void make_pair(uv_loop_t *loop, bool deaf, struct gl_transport *ret_ends[2])
 {
-    int fds[2];
-    struct gl_peer peer = {.address = {.kind = GL_ADDRESS_UNIX, .path = "socketpair"}};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
-        abort();
-    for (int i = 0; i < 2; i++)
-        if (gl_fd_transport_open(loop, fds[i], &peer, 0, &ret_ends[i]) != 0)
-            abort();
+    if (gl_cut_in_memory || !GL_PAIR_OF_SYSTEM)
+        gl_memory_pair(loop, deaf, ret_ends);
+    else
+        gl_pair_of_system(loop, deaf, ret_ends);
+}
+
+void gl_cut_pair(uv_loop_t *loop, struct gl_transport *ret_ends[2])
+{
+    make_pair(loop, false, ret_ends);
+}
+
+void gl_cut_deaf_pair(uv_loop_t *loop, struct gl_transport *ret_ends[2])
+{
+    make_pair(loop, true, ret_ends);
 }

@@ -30,7 +30,13 @@ void gl_cut_now(struct gl_transport *cut);
 /* From now on nothing goes through in these directions, until it is called again. */
 void gl_cut_stall(struct gl_transport *cut, bool rx, bool tx);
 
-/* Two connected transports over a socketpair, for the two ends of a test in one process. */
-void gl_cut_socketpair(uv_loop_t *loop, struct gl_transport *ret_ends[2]);
+/*
+ * Two connected transports, for the two ends of a test in one process: over a socketpair where the
+ * system has that, else, and where gl_cut_in_memory is set, in memory (transport-memory.h). The
+ * second end of a deaf pair takes no data: writing to it fails.
+ */
+extern bool gl_cut_in_memory;
+void gl_cut_pair(uv_loop_t *loop, struct gl_transport *ret_ends[2]);
+void gl_cut_deaf_pair(uv_loop_t *loop, struct gl_transport *ret_ends[2]);
 
 #endif

@@ -8,36 +8,14 @@
 
 #include <uv.h>
 
-#include "os.h"
+#include "handles.h"
 #include "unit.h"
-#if GL_OS_WINDOWS
-#include <windows.h>
-#else
-#include <dirent.h>
-#endif
 
 #define GL_UNIT_TIME_LIMIT 20000000000u /* ns, for whatever a test waits for */
 
 static uv_loop_t loop;
 static uv_timer_t gl_unit_heart; /* ends each turn of the loop, so that a time limit is noticed */
 static int gl_unit_fds_before;
-
-/* Handles, on Windows. */
-static inline int gl_unit_count_fds(void)
-{
-#if GL_OS_WINDOWS
-    DWORD count = 0;
-    ck_assert(GetProcessHandleCount(GetCurrentProcess(), &count));
-    return (int)count;
-#else
-    DIR *dir = opendir("/proc/self/fd");
-    int n = 0;
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-#endif
-}
 
 static inline void gl_unit_on_heart(uv_timer_t *timer)
 {
@@ -50,7 +28,7 @@ static inline void gl_unit_loop_setup(void)
     uv_timer_init(&loop, &gl_unit_heart);
     uv_timer_start(&gl_unit_heart, gl_unit_on_heart, 50, 50);
     uv_unref((uv_handle_t *)&gl_unit_heart);
-    gl_unit_fds_before = gl_unit_count_fds();
+    gl_unit_fds_before = gl_handles_open();
 }
 
 static inline void gl_unit_loop_teardown(void)
@@ -59,7 +37,7 @@ static inline void gl_unit_loop_teardown(void)
     uv_close((uv_handle_t *)&gl_unit_heart, NULL);
     ck_assert_int_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
-    ck_assert_int_le(gl_unit_count_fds(), gl_unit_fds_before);
+    ck_assert_int_le(gl_handles_open(), gl_unit_fds_before);
 }
 
 /* Turns the loop until the condition holds. */

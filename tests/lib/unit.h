@@ -10,14 +10,20 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* The program's exit status. */
+static inline int gl_unit_run(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #define GL_UNIT_MAIN(suite_fn)                                                                     \
     int main(void)                                                                                 \
     {                                                                                              \
-        SRunner *runner = srunner_create(suite_fn());                                              \
-        srunner_run_all(runner, CK_ENV);                                                           \
-        int failed = srunner_ntests_failed(runner);                                                \
-        srunner_free(runner);                                                                      \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                               \
+        return gl_unit_run(suite_fn());                                                            \
     }
 
 /* Suite *gl_unit_suite(name, fn...): one suite of one test case, with the tests given. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Greetings over socketpairs: two of ours, or one and a peer that misbehaves. */
+/* Greetings over pairs of connected transports: two of ours, or one and a peer that misbehaves. */
 #include "greet.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "mem.h"
+#include "pair.h"
 #include "proto/guestlink.pb-c.h"
 #include "transport-cut.h"
 #include "unit-loop.h"
@@ -134,8 +135,13 @@ static void open_on_close(void *ctx)
     ((struct side *)ctx)->open = NULL;
 }
 
-static const struct gl_transport_events open_events = {open_on_buffer, open_on_read, NULL,
-                                                       open_on_close};
+static void open_on_written(void *ctx, int status)
+{
+    (void)ctx, (void)status;
+}
+
+static const struct gl_transport_events open_events = {open_on_buffer, open_on_read,
+                                                       open_on_written, open_on_close};
 
 static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
                     struct gl_transport *t, const uint8_t *early, size_t early_len)
@@ -143,7 +149,7 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
     struct side *s = ctx;
     ck_assert(!s->done && !s->failed);
     ck_assert_ptr_eq(gl_greet_peer(greet)->address.path, gl_greet_peer(greet)->address.path);
-    ck_assert_str_eq(gl_greet_peer(greet)->address.path, "socketpair");
+    ck_assert_str_eq(gl_greet_peer(greet)->address.path, "pair");
     s->done = true;
     s->greet = NULL;
     if (s->close) {
@@ -216,7 +222,7 @@ static void start_pair(const struct gl_cut_plan *plan_a)
 {
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     start(&a, ends[0], plan_a ? plan_a : &plan, 0, false);
     start(&b, ends[1], &plan, 0, false);
 }
@@ -243,10 +249,17 @@ static void setup(void)
     gl_unit_loop_setup();
 }
 
+static void setup_in_memory(void)
+{
+    gl_cut_in_memory = true;
+    setup();
+}
+
 static void teardown(void)
 {
     finish_sides();
     gl_unit_loop_teardown();
+    gl_cut_in_memory = false;
 }
 
 /* One of ours against bytes: B, or A, and the other end bare. */
@@ -254,7 +267,7 @@ static struct gl_transport *start_alone(struct side *s, uint64_t timeout_ms)
 {
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     start(s, ends[0], &plan, timeout_ms, false);
     struct gl_transport *raw = gl_cut_wrap(ends[1], &plan);
     gl_transport_bind(raw, &open_events, &nobody);
@@ -331,7 +344,7 @@ START_TEST(local)
 {
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     start(&a, ends[0], &plan, 0, true);
     start(&b, ends[1], &plan, 0, true);
     gl_unit_run_until(a.done && b.done);
@@ -416,7 +429,7 @@ START_TEST(undecided_for_too_long)
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
     a.later = true;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     start(&a, ends[0], &plan, 50, false);
     start(&b, ends[1], &plan, 0, false);
     gl_unit_run_until(a.failed && b.failed);
@@ -522,11 +535,13 @@ static Suite *suite(void)
         closed_by_peer, garbage,           flood,
         cancelled,      cut_at_every_byte,
     };
-    TCase *tcase = tcase_create("greet");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(s, tcase);
+    for (int memory = GL_PAIR_OF_SYSTEM ? 0 : 1; memory < 2; memory++) {
+        TCase *tcase = tcase_create(memory ? "in memory" : "over sockets");
+        tcase_add_checked_fixture(tcase, memory ? setup_in_memory : setup, teardown);
+        for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
+            tcase_add_test(tcase, tests[i]);
+        suite_add_tcase(s, tcase);
+    }
     return s;
 }
 

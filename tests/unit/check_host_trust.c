@@ -3,16 +3,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "log.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
+#include "scratch.h"
+#include "secret-file.h"
 #include "unit.h"
 
-static char dir[64], path[96];
+static char dir[GL_SCRATCH_PATH], path[GL_SCRATCH_PATH + 32];
 static struct gl_settings settings;
 static struct gl_host_trust trust;
 
@@ -44,8 +44,7 @@ static void setup(void)
 {
     ck_assert_int_eq(gl_key_global_init(), 0);
     gl_log_set_level(GL_LOG_ERROR);
-    snprintf(dir, sizeof(dir), "/tmp/check_host_trust.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    gl_scratch_new(dir, "host_trust");
     snprintf(path, sizeof(path), "%s/host-trust", dir);
     settings = (struct gl_settings){.state = dir};
 }
@@ -54,8 +53,8 @@ static void teardown(void)
 {
     if (trust.path)
         gl_host_trust_done(&trust);
-    unlink(path);
-    ck_assert_int_eq(rmdir(dir), 0);
+    gl_scratch_unlink(path);
+    gl_scratch_rmdir(dir);
 }
 
 /* Whether it is trusted; if so, it is remembered. */
@@ -82,7 +81,7 @@ START_TEST(first_key_is_pinned)
     reload();
     ck_assert(meet('a', 0));
     ck_assert(!meet('b', 0));
-    ck_assert_int_eq(unlink(path), 0);
+    gl_scratch_unlink(path);
     reload();
     ck_assert(meet('b', 0));
     ck_assert(!meet('a', 0));
@@ -96,7 +95,7 @@ START_TEST(judging_pins_nothing)
     char *why;
     start(GL_HOST_TRUST_PINNED);
     ck_assert(gl_host_trust_judge(&trust, &hello, &why));
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert(!gl_scratch_exists(path));
     ck_assert(meet('b', 0));
 }
 END_TEST
@@ -173,7 +172,7 @@ START_TEST(configured_site)
     ck_assert(!meet('a', 't'));
     ck_assert(!meet('a', 0));
     ck_assert(meet('a', 's'));
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert(!gl_scratch_exists(path));
 }
 END_TEST
 
@@ -182,7 +181,7 @@ START_TEST(any)
     start(GL_HOST_TRUST_ANY);
     ck_assert(meet('a', 0));
     ck_assert(meet('b', 's'));
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert(!gl_scratch_exists(path));
 }
 END_TEST
 
@@ -191,18 +190,14 @@ START_TEST(nothing_is_kept_after_a_cut_configuration)
     settings.cut_short = true;
     start(GL_HOST_TRUST_PINNED);
     ck_assert(meet('a', 0));
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert(!gl_scratch_exists(path));
 }
 END_TEST
 
 static void refuse(const char *text, const char *what)
 {
     char *error = NULL;
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-    ck_assert_int_eq(chmod(path, 0600), 0);
+    ck_assert_int_eq(gl_secret_file_write(path, (const uint8_t *)text, strlen(text)), 0);
     ck_assert_int_eq(gl_host_trust_load(&settings, &trust, &error), UV_EINVAL);
     ck_assert_msg(strstr(error, path) && strstr(error, what), "%s", error);
     gl_free(error);

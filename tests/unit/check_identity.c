@@ -3,31 +3,30 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <uv.h>
 
+#include "harm.h"
 #include "log.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
+#include "scratch.h"
 #include "unit.h"
 
 static const uint8_t here[GL_MACHINE_SIZE] = "machine number 1";
 static const uint8_t elsewhere[GL_MACHINE_SIZE] = "machine number 2";
 
-static char dir[64];
+static char dir[GL_SCRATCH_PATH];
 
 static void setup(void)
 {
     ck_assert_int_eq(gl_key_global_init(), 0);
     gl_log_set_level(GL_LOG_ERROR);
-    snprintf(dir, sizeof(dir), "/tmp/check_identity.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    gl_scratch_new(dir, "identity");
 }
 
 static const char *path_of(const char *name)
 {
-    static char path[128];
+    static char path[GL_SCRATCH_PATH + 32];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     return path;
 }
@@ -36,8 +35,8 @@ static void teardown(void)
 {
     static const char *const names[] = {"agent.key", "rekey", "site.cert", "kept"};
     for (size_t i = 0; i < GL_ARRAY_SIZE(names); i++)
-        unlink(path_of(names[i]));
-    ck_assert_int_eq(rmdir(dir), 0); /* and nothing else was left in it */
+        gl_scratch_unlink(path_of(names[i]));
+    gl_scratch_rmdir(dir); /* and nothing else was left in it */
 }
 
 static struct gl_identity load(const uint8_t *machine)
@@ -65,12 +64,10 @@ static bool same_key(const struct gl_identity *a, const struct gl_identity *b)
 
 START_TEST(made_once)
 {
-    struct stat st;
     struct gl_identity first = load(here), second = load(here);
     ck_assert(same_key(&first, &second));
     ck_assert_uint_eq(first.rekey.len, 0);
-    ck_assert_int_eq(stat(path_of("agent.key"), &st), 0);
-    ck_assert_uint_eq(st.st_mode & 07777, 0600);
+    ck_assert(gl_harm_is_private(path_of("agent.key")));
     gl_identity_done(&first);
     gl_identity_done(&second);
 }
@@ -100,12 +97,14 @@ START_TEST(another_machine)
         gl_certificate_make(&first.key, first.key.public_key, "web", GL__ROLE__ROLE_GUEST, 0);
     gl_identity_take_certificate(&first, certificate, 1);
     gl_slice_unref(&certificate);
-    ck_assert_int_eq(access(path_of("site.cert"), F_OK), 0);
+    ck_assert(gl_scratch_exists(path_of("site.cert")));
 
     /* A second name for the old file, to see what becomes of its bytes. */
-    char old_path[128];
+    char old_path[GL_SCRATCH_PATH + 32];
+    uv_fs_t req;
     snprintf(old_path, sizeof(old_path), "%s", path_of("agent.key"));
-    ck_assert_int_eq(link(old_path, path_of("kept")), 0);
+    ck_assert_int_eq(uv_fs_link(NULL, &req, old_path, path_of("kept"), NULL), 0);
+    uv_fs_req_cleanup(&req);
 
     struct gl_identity second = load(elsewhere);
     ck_assert(!same_key(&first, &second));
@@ -113,13 +112,10 @@ START_TEST(another_machine)
         gl_rekey_check(second.rekey.data, second.rekey.len, second.key.public_key, old_key), 0);
     ck_assert_mem_eq(old_key, first.key.public_key, GL_KEY_SIZE);
     ck_assert_uint_eq(second.certificate.len, 0);
-    ck_assert_int_ne(access(path_of("site.cert"), F_OK), 0);
+    ck_assert(!gl_scratch_exists(path_of("site.cert")));
 
     char bytes[512];
-    FILE *file = fopen(path_of("kept"), "r");
-    ck_assert_ptr_nonnull(file);
-    size_t n = fread(bytes, 1, sizeof(bytes), file);
-    fclose(file);
+    size_t n = gl_scratch_get(path_of("kept"), bytes, sizeof(bytes));
     ck_assert_uint_gt(n, 40);
     for (size_t i = 0; i < n; i++)
         ck_assert_int_eq(bytes[i], 0);
@@ -143,7 +139,7 @@ START_TEST(note_for_another_key)
     struct gl_identity third = load(here);
     ck_assert(same_key(&first, &third));
     ck_assert_uint_eq(third.rekey.len, 0);
-    ck_assert_int_ne(access(path_of("rekey"), F_OK), 0);
+    ck_assert(!gl_scratch_exists(path_of("rekey")));
     gl_identity_done(&first);
     gl_identity_done(&second);
     gl_identity_done(&third);
@@ -184,17 +180,16 @@ START_TEST(refused)
 {
     struct gl_identity identity = load(here);
     gl_identity_done(&identity);
-    ck_assert_int_eq(chmod(path_of("agent.key"), 0644), 0);
-    refuse(UV_EACCES, "chmod 600");
-    FILE *file = fopen(path_of("agent.key"), "w");
-    ck_assert_ptr_nonnull(file);
-    fputs("not a key\n", file);
-    fclose(file);
-    ck_assert_int_eq(chmod(path_of("agent.key"), 0600), 0);
+    gl_harm_others_read(path_of("agent.key"));
+    refuse(UV_EACCES, "readable by nobody else");
+    gl_scratch_put_text(path_of("agent.key"), "not a key\n");
+    gl_harm_undo(path_of("agent.key"));
     refuse(UV_EINVAL, "not a key file");
-    unlink(path_of("agent.key"));
-    ck_assert_int_eq(symlink("kept", path_of("agent.key")), 0);
-    refuse(UV_ELOOP, "symbolic link");
+    gl_scratch_unlink(path_of("agent.key"));
+    if (gl_harm_link("kept", path_of("agent.key")))
+        refuse(UV_ELOOP, "symbolic link");
+    else
+        puts("refused: no links to files here");
 }
 END_TEST
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Links over socketpairs, without a handshake: what one link does. Sessions that are cut:
- * check_link_cut.c. */
+/* Links over two connected transports, without a handshake: what one link does. Sessions that are
+ * cut: check_link_cut.c. */
 #include "link.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "link-input.h"
 #include "mem.h"
+#include "pair.h"
 #include "transport-cut.h"
-#include "transport-fd.h"
 #include "unit-loop.h"
 
 #define MIB (1024u * 1024)
@@ -198,7 +196,7 @@ static void make_pair(bool resumable, uint64_t resume_ms)
 {
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     for (int i = 0; i < 2; i++) {
         struct side *s = i ? &b : &a;
         struct gl_link_config config = config_for(s);
@@ -227,7 +225,7 @@ static void resume(const struct gl_cut_plan *plan)
     gl_mux_record(gl_link_mux(b.link), &records[1]);
     ck_assert_int_eq(gl_mux_check(gl_link_mux(a.link), &records[1], 256 * 1024), GL_RESUME_OK);
     ck_assert_int_eq(gl_mux_check(gl_link_mux(b.link), &records[0], 256 * 1024), GL_RESUME_OK);
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     uint64_t epoch = records[1].epoch + 1;
     a.cut = gl_cut_wrap(ends[0], plan);
     b.cut = gl_cut_wrap(ends[1], plan);
@@ -242,6 +240,12 @@ static void setup(void)
     gl_unit_loop_setup();
 }
 
+static void setup_in_memory(void)
+{
+    gl_cut_in_memory = true;
+    setup();
+}
+
 static void teardown(void)
 {
     gl_link_free(a.link);
@@ -254,6 +258,7 @@ static void teardown(void)
     }
     gl_unit_run_until(uv_run(&loop, UV_RUN_NOWAIT) == 0);
     gl_unit_loop_teardown();
+    gl_cut_in_memory = false;
 }
 
 /* ------------------------------------------------------------------ content */
@@ -328,7 +333,7 @@ START_TEST(early_bytes)
     struct gl_cut_plan plan = GL_CUT_NOTHING;
     uint8_t bytes[40000];
     size_t len = 0;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     struct gl_link_config config = config_for(&a);
     struct gl_mux *mux = gl_mux_new(&config.mux, uv_hrtime());
     struct gl_stream *stream;
@@ -448,7 +453,7 @@ START_TEST(acknowledged_after_a_slow_write)
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
     struct gl_mux_stats stats;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     for (int i = 0; i < 2; i++) {
         struct side *s = i ? &b : &a;
         struct gl_link_config config = config_for(s);
@@ -476,7 +481,7 @@ START_TEST(silent_peer_is_dead)
 {
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     struct gl_link_config config = config_for(&a);
     config.mux.ping_after_ns = 30000000;
     config.mux.dead_after_ns = 100000000;
@@ -564,7 +569,7 @@ START_TEST(broken_protocol)
     struct gl_transport *ends[2];
     struct gl_cut_plan plan = GL_CUT_NOTHING;
     static const char garbage[] = "GET / HTTP/1.1\r\n\r\n";
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     struct gl_link_config config = config_for(&a);
     make_link(&a, &config, ends[0], &plan);
     config = config_for(&b);
@@ -582,26 +587,32 @@ START_TEST(broken_protocol)
 }
 END_TEST
 
+static void mute_on_close(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct gl_transport_events mute_events = {NULL, NULL, NULL, mute_on_close};
+
 /*
  * A peer that reads no more, and says why: its words count, although writing to it has failed. If
  * it says nothing, the connection is given up after a while.
  */
 START_TEST(last_words)
 {
-    int fds[2];
-    struct gl_transport *t;
-    struct gl_peer peer = {.address = {.kind = GL_ADDRESS_UNIX}};
+    struct gl_transport *ends[2];
+    struct gl_cut_plan plan = GL_CUT_NOTHING;
     struct gl_link_config config = config_for(&a);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    ck_assert_int_eq(gl_fd_transport_open(&loop, fds[0], &peer, 0, &t), 0);
-    ck_assert_int_eq(shutdown(fds[1], SHUT_RD), 0);
-    a.link = gl_link_new(&loop, &config, t, NULL, 0);
+    gl_cut_deaf_pair(&loop, ends);
+    gl_transport_bind(ends[1], &mute_events, NULL);
+    make_link(&a, &config, ends[0], &plan);
     if (_i) {
         uint8_t frame[GL_FRAME_HEADER + 4];
         gl_frame_encode(frame, &(struct gl_frame){.type = GL_FRAME_GOODBYE, .length = 4});
         gl_put_u32(frame + GL_FRAME_HEADER, GL_STATUS_REVOKED);
         gl_unit_run_for(20);
-        ck_assert_int_eq(write(fds[1], frame, sizeof(frame)), sizeof(frame));
+        uv_buf_t buf = uv_buf_init((char *)frame, sizeof(frame));
+        ck_assert_int_eq(gl_transport_write(ends[1], &buf, 1), 1);
         gl_unit_run_until(a.ended);
         ck_assert_int_eq(a.ended, GL_STATUS_REVOKED);
         ck_assert_str_eq(a.log, "ended");
@@ -611,7 +622,7 @@ START_TEST(last_words)
         ck_assert_uint_ge(uv_hrtime() - begin, 900000000u);
         ck_assert_str_eq(a.why, "the connection takes no more data");
     }
-    close(fds[1]);
+    gl_transport_close(ends[1]);
 }
 END_TEST
 
@@ -733,13 +744,15 @@ static Suite *suite(void)
         goodbye_when_detached,
         broken_protocol,
     };
-    TCase *links = tcase_create("links");
-    tcase_add_checked_fixture(links, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(links, tests[i]);
-    tcase_add_loop_test(links, last_words, 0, 2);
-    tcase_add_loop_test(links, free_in_event, 0, (int)GL_ARRAY_SIZE(free_events));
-    suite_add_tcase(s, links);
+    for (int memory = GL_PAIR_OF_SYSTEM ? 0 : 1; memory < 2; memory++) {
+        TCase *links = tcase_create(memory ? "in memory" : "over sockets");
+        tcase_add_checked_fixture(links, memory ? setup_in_memory : setup, teardown);
+        for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
+            tcase_add_test(links, tests[i]);
+        tcase_add_loop_test(links, last_words, 0, 2);
+        tcase_add_loop_test(links, free_in_event, 0, (int)GL_ARRAY_SIZE(free_events));
+        suite_add_tcase(s, links);
+    }
     return s;
 }
 

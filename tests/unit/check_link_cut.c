@@ -368,7 +368,7 @@ static void dial(void)
 {
     struct gl_transport *ends[2];
     ck_assert_uint_lt(dials, DIALS_MAX);
-    gl_cut_socketpair(&loop, ends);
+    gl_cut_pair(&loop, ends);
     if (dials < plan_count)
         ends[0] = gl_cut_wrap(ends[0], &plans[dials]);
     dials++;

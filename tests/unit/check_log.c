@@ -4,39 +4,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <uv.h>
 
+#include "capture.h"
 #include "unit.h"
 #include "utf8.h"
 
-static char output[4 * GL_LOG_LINE_MAX];
-static FILE *captured;
-static int real_stderr;
-
-static void capture(void)
-{
-    captured = tmpfile();
-    ck_assert_ptr_nonnull(captured);
-    real_stderr = dup(STDERR_FILENO);
-    ck_assert_int_ge(dup2(fileno(captured), STDERR_FILENO), 0);
-}
-
-static const char *captured_text(void)
-{
-    ck_assert_int_ge(dup2(real_stderr, STDERR_FILENO), 0);
-    close(real_stderr);
-    rewind(captured);
-    size_t len = fread(output, 1, sizeof(output) - 1, captured);
-    output[len] = '\0';
-    fclose(captured);
-    return output;
-}
-
 START_TEST(a_line_has_time_and_level)
 {
-    unsetenv("JOURNAL_STREAM");
+    uv_os_unsetenv("JOURNAL_STREAM");
     capture();
     errno = E2BIG;
     gl_warn("guest '%s': %d", "web", 7);
@@ -118,25 +94,6 @@ START_TEST(length_is_bounded)
 }
 END_TEST
 
-START_TEST(journal)
-{
-    struct stat st;
-    char stream[64];
-    capture();
-    ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
-    snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
-             (unsigned long long)st.st_ino);
-    setenv("JOURNAL_STREAM", stream, 1);
-    gl_error("one");
-    gl_info("two");
-    setenv("JOURNAL_STREAM", "1:1", 1); /* somebody else's: stderr was redirected */
-    gl_info("three");
-    const char *text = captured_text();
-    ck_assert_ptr_eq(strstr(text, "<3>one\n<6>two\n"), text);
-    ck_assert_ptr_null(strstr(text, "<6>three"));
-}
-END_TEST
-
 static char sunk[GL_LOG_LINE_MAX];
 
 static void sink(enum gl_log_level level, const char *line, void *data)
@@ -159,7 +116,7 @@ END_TEST
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("log", a_line_has_time_and_level, levels, no_line_can_be_forged,
-                         length_is_bounded, journal, another_sink);
+                         length_is_bounded, another_sink);
 }
 
 GL_UNIT_MAIN(suite)

@@ -83,11 +83,23 @@ static void parse_bytes(const char *line, struct frame *frame)
     }
 }
 
+/* strsep(3) is not everywhere. */
+static char *next_line(char **rest)
+{
+    char *line = *rest;
+    if (!line)
+        return NULL;
+    size_t len = strcspn(line, "\n");
+    *rest = line[len] ? line + len + 1 : NULL;
+    line[len] = '\0';
+    return line;
+}
+
 static size_t parse_frames(const char *name, struct frame *frames, size_t max)
 {
     char *lines = block(name), *rest = lines, *line;
     size_t n = 0;
-    while ((line = strsep(&rest, "\n"))) {
+    while ((line = next_line(&rest))) {
         line[strcspn(line, ";")] = '\0';
         if (*line == 'A' || *line == 'B') {
             ck_assert_uint_lt(n, max);
@@ -631,7 +643,7 @@ START_TEST(hashes)
         return;
     char *lines = block("running"), *rest = lines, *line;
     size_t checked = 0;
-    while ((line = strsep(&rest, "\n"))) {
+    while ((line = next_line(&rest))) {
         char side;
         size_t number;
         unsigned long long hash;

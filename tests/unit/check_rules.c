@@ -3,10 +3,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config.h"
+#include "harm.h"
 #include "mem.h"
+#include "scratch.h"
 #include "settings.h"
 #include "unit.h"
 
@@ -15,14 +16,15 @@
 static struct gl_rules *rules_of(const char *text)
 {
     static cfg_opt_t options[] = {CFG_SEC("allow", gl_rules_options, CFGF_MULTI), CFG_END()};
-    char path[] = "/tmp/check_rules.XXXXXX", *error = NULL;
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
+    char folder[GL_SCRATCH_PATH], *error = NULL;
+    gl_scratch_new(folder, "rules");
+    char *path = gl_scratch_path(folder, "hostd.conf");
+    gl_scratch_put_text(path, text);
+    gl_harm_undo(path);
     cfg_t *cfg;
     int err = gl_config_load(path, options, &cfg, &error);
-    unlink(path);
+    gl_free(path);
+    gl_scratch_remove(folder);
     ck_assert_msg(err == 0, "%s", error ? error : "?");
     struct gl_rules *rules = gl_rules_new(cfg, OWN_UID);
     cfg_free(cfg);

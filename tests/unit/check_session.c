@@ -2,18 +2,19 @@
 /* The whole agent in this process, against a host that does what each test wants. */
 #include "session.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "greet.h"
+#include "harm.h"
 #include "link.h"
 #include "log.h"
 #include "mem.h"
 #include "message.h"
+#include "os.h"
+#include "place.h"
 #include "proto/guestlink.pb-c.h"
+#include "scratch.h"
 #include "unit-loop.h"
 
 /* ------------------------------------------------------------------ the host */
@@ -25,7 +26,7 @@ enum manner {
 };
 
 struct host {
-    char path[96];
+    struct gl_address address;
     struct gl_key key;
     uint8_t instance[GL_ID_SIZE];
     enum manner manner;
@@ -151,18 +152,17 @@ static void host_accepts(void *ctx, struct gl_listener *listener, struct gl_tran
 
 static void host_opens(struct host *host)
 {
-    struct gl_address address = {.kind = GL_ADDRESS_UNIX};
     struct gl_listen_options options = {.gid = -1};
-    snprintf(address.path, sizeof(address.path), "%s", host->path);
     ck_assert_int_eq(
-        gl_transport_listen(&loop, &address, &options, host_accepts, host, &host->listener), 0);
+        gl_transport_listen(&loop, &host->address, &options, host_accepts, host, &host->listener),
+        0);
     host->closed = false;
 }
 
 static void host_init(struct host *host, const char *dir, const char *name)
 {
     *host = (struct host){.manner = WELCOMES};
-    snprintf(host->path, sizeof(host->path), "%s/%s", dir, name);
+    gl_place(dir, name, &host->address);
     gl_key_generate(&host->key);
     memcpy(host->instance, host->key.public_key, GL_ID_SIZE);
     host_opens(host);
@@ -250,7 +250,7 @@ static enum gl_status ping(struct host *host)
 
 /* ------------------------------------------------------------------ the guest */
 
-static char dir[64];
+static char dir[GL_SCRATCH_PATH];
 static struct host host, other;
 static struct gl_agent *agent;
 static struct gl_session *session;
@@ -281,8 +281,7 @@ static void setup(void)
 {
     gl_unit_loop_setup();
     ck_assert_int_eq(gl_key_global_init(), 0);
-    snprintf(dir, sizeof(dir), "/tmp/check_session.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    gl_scratch_new(dir, "session");
     gl_log_set_sink(on_log, NULL);
     watch_log(NULL);
     stopped = false;
@@ -295,19 +294,14 @@ static void setup(void)
 static void start(const char *text, const struct host *first, const struct host *second)
 {
     const struct host *const hosts[] = {first, second};
-    char path[96], *error = NULL;
+    char path[GL_SCRATCH_PATH + 16], *error = NULL;
     struct gl_settings *settings;
     struct gl_settings_options options = {.config = path, .state = dir, .name = "proposed"};
     snprintf(path, sizeof(path), "%s/agent.conf", dir);
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-    for (size_t i = 0; i < 2 && hosts[i]; i++) {
-        struct gl_address *address = &options.connect[options.n_connect++];
-        address->kind = GL_ADDRESS_UNIX;
-        snprintf(address->path, sizeof(address->path), "%s", hosts[i]->path);
-    }
+    gl_scratch_put_text(path, text);
+    gl_harm_undo(path);
+    for (size_t i = 0; i < 2 && hosts[i]; i++)
+        options.connect[options.n_connect++] = hosts[i]->address;
     ck_assert_msg(gl_settings_load(&options, &settings, &error) == 0, "%s", error);
     ck_assert_msg(gl_identity_load(dir, NULL, &identity, &error) == 0, "%s", error);
     ck_assert_msg(gl_host_trust_load(settings, &trust, &error) == 0, "%s", error);
@@ -337,19 +331,13 @@ static void stop(void)
 
 static void teardown(void)
 {
-    static const char *const names[] = {"agent.conf", "agent.key", "host-trust"};
     if (session)
         stop();
     host_dies(&host);
     host_dies(&other);
     gl_unit_loop_teardown();
     gl_log_set_sink(NULL, NULL);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(names); i++) {
-        char path[96];
-        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(dir), 0);
+    gl_scratch_remove(dir);
 }
 
 /* ------------------------------------------------------------------ tests */
@@ -365,33 +353,28 @@ START_TEST(connects_and_answers)
 }
 END_TEST
 
-/* What the kernel does not say, before Linux 5.8, is taken for one (statx(2),
- * STATX_ATTR_MOUNT_ROOT). */
-static bool is_mount(const char *path)
-{
-    struct statx st;
-    ck_assert_int_eq(statx(AT_FDCWD, path, 0, 0, &st), 0);
-    return !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
-           (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
-}
-
 START_TEST(info)
 {
     struct outcome outcome;
     Gl__Empty request = GL__EMPTY__INIT;
     char hostname[256];
+    size_t hostname_len = sizeof(hostname);
+    uv_cpu_info_t *cpus;
+    int n_cpus;
     start("", &host, NULL);
     gl_unit_run_until(host.link);
     call(&host, &outcome, "info", "get", &request, &gl__info__descriptor);
     ck_assert_int_eq(outcome.status, GL_STATUS_OK);
     const Gl__Info *got = (const Gl__Info *)outcome.message;
-    ck_assert_int_eq(gethostname(hostname, sizeof(hostname)), 0);
-    ck_assert_str_eq(got->system, "linux");
+    ck_assert_int_eq(uv_os_gethostname(hostname, &hostname_len), 0);
+    ck_assert_int_eq(uv_cpu_info(&cpus, &n_cpus), 0);
+    uv_free_cpu_info(cpus, n_cpus);
+    ck_assert_str_eq(got->system, GL_OS_NAME);
     ck_assert_str_eq(got->hostname, hostname);
     ck_assert_str_eq(got->agent_version, PACKAGE_VERSION);
     ck_assert_uint_eq(got->protocol_version, 1);
-    ck_assert_uint_eq(got->cpus, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
-    ck_assert_uint_eq(got->memory_total, (uint64_t)sysconf(_SC_PHYS_PAGES) * 4096);
+    ck_assert_uint_eq(got->cpus, (unsigned)n_cpus);
+    ck_assert_uint_eq(got->memory_total, uv_get_total_memory());
     ck_assert_uint_gt(got->memory_available, 0);
     ck_assert_uint_gt(got->uptime, 0);
     ck_assert_uint_gt(got->boot_time, 1600000000);
@@ -402,11 +385,12 @@ START_TEST(info)
         loopback |= strcmp(got->addresses[i]->address, "127.0.0.1") == 0 &&
                     got->addresses[i]->prefix == 8 && got->addresses[i]->up;
     for (size_t i = 0; i < got->n_filesystems; i++)
-        root |= got->filesystems[i]->mount.len == 1 && got->filesystems[i]->total > 0;
+        root |= got->filesystems[i]->mount.len == strlen(GL_PLACE_ROOT) &&
+                got->filesystems[i]->total > 0;
     for (size_t i = 0; i < got->n_services; i++)
         services |= strcmp(got->services[i]->name, "link") == 0 && got->services[i]->n_methods == 1;
     ck_assert(loopback);
-    if (is_mount("/"))
+    if (gl_place_is_mount(GL_PLACE_ROOT))
         ck_assert(root);
     else
         puts("not checked: that the root file system is listed, as / is no mount point in this "

@@ -5,36 +5,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
+#include "harm.h"
 #include "mem.h"
 #include "policy-config.h"
+#include "scratch.h"
 #include "unit.h"
 
-static char path[64];
+static char folder[GL_SCRATCH_PATH], path[GL_SCRATCH_PATH + 16];
 static struct gl_settings_options options;
 
 static void setup(void)
 {
-    snprintf(path, sizeof(path), "/tmp/check_settings.XXXXXX");
-    int fd = mkstemp(path);
-    ck_assert_int_ge(fd, 0);
-    close(fd);
+    gl_scratch_new(folder, "settings");
+    snprintf(path, sizeof(path), "%s/agent.conf", folder);
     options = (struct gl_settings_options){.config = path};
 }
 
 static void teardown(void)
 {
-    unlink(path);
+    gl_scratch_remove(folder);
 }
 
 static void put(const char *text)
 {
-    FILE *file = fopen(path, "w");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_ge(fputs(text, file), 0);
-    ck_assert_int_eq(fclose(file), 0);
+    gl_scratch_put_text(path, text);
+    gl_harm_undo(path);
 }
 
 static struct gl_settings *load(const char *text)
@@ -50,7 +47,7 @@ static struct gl_settings *load(const char *text)
 static void refuse(const char *text, int line, const char *what)
 {
     struct gl_settings *settings = NULL;
-    char *error = NULL, where[160];
+    char *error = NULL, where[sizeof(path) + 64];
     put(text);
     ck_assert_int_lt(gl_settings_load(&options, &settings, &error), 0);
     ck_assert_ptr_null(settings);
@@ -70,7 +67,7 @@ static enum gl_policy_answer ask(const struct gl_settings *settings, const char 
 static void broken(const char *text, int line, const char *what)
 {
     const char *why;
-    char where[160];
+    char where[sizeof(path) + 64];
     struct gl_settings *settings = load(text);
     ck_assert_int_eq(ask(settings, "link", NULL, &why), GL_POLICY_DENY);
     snprintf(where, sizeof(where), "%s:%d: ", path, line);
@@ -175,7 +172,7 @@ START_TEST(missing_file)
 {
     struct gl_settings *settings = NULL;
     char *error = NULL;
-    unlink(path);
+    gl_scratch_unlink(path);
     ck_assert_int_eq(gl_settings_load(&options, &settings, &error), UV_ENOENT);
     ck_assert_ptr_nonnull(strstr(error, path));
     gl_free(error);
@@ -208,7 +205,7 @@ START_TEST(rules)
     ck_assert_int_eq(ask(settings, "kv", NULL, &why), GL_POLICY_DENY);
     ck_assert_ptr_nonnull(strstr(why, "default is deny"));
     ck_assert_int_eq(ask(settings, "file", "/etc/ssh/key", &why), GL_POLICY_DENY);
-    char where[160];
+    char where[sizeof(path) + 64];
     snprintf(where, sizeof(where), "rule \"keys\" of the guest's policy, %s:8", path);
     ck_assert_msg(strstr(why, where) != NULL, "%s", why);
     ck_assert_int_eq(ask(settings, "file", "/etc/passwd", &why), GL_POLICY_DENY);
@@ -287,7 +284,7 @@ START_TEST(shipped_example)
     const char *source = getenv("GL_SRCDIR"), *why;
     char text[8192] = "", line[256];
     char *example = gl_asprintf("%s/packaging/agent.conf.example", source ? source : "../..");
-    FILE *file = fopen(example, "r");
+    FILE *file = fopen(example, "rb");
     ck_assert_msg(file != NULL, "%s", example);
     size_t n = fread(text, 1, sizeof(text) - 1, file);
     ck_assert_uint_lt(n, sizeof(text) - 1);

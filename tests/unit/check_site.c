@@ -3,46 +3,33 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <uv.h>
 
+#include "harm.h"
 #include "proto/guestlink.pb-c.h"
+#include "scratch.h"
 #include "unit.h"
 
 #define NOW 1700000000u
 
-static char directory[64], other_directory[64];
+static char directory[GL_SCRATCH_PATH], other_directory[GL_SCRATCH_PATH];
 
 static void setup(void)
 {
-    strcpy(directory, "/tmp/check_site.XXXXXX");
-    strcpy(other_directory, "/tmp/check_site.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    ck_assert_ptr_nonnull(mkdtemp(other_directory));
+    gl_scratch_new(directory, "site");
+    gl_scratch_new(other_directory, "site");
     ck_assert_int_eq(gl_key_global_init(), 0);
-}
-
-static void remove_files(const char *in)
-{
-    static const char *const files[] = {"host.key", "site.key", "site.json"};
-    for (size_t i = 0; i < 3; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s/%s", in, files[i]);
-        unlink(path);
-    }
-    rmdir(in);
 }
 
 static void teardown(void)
 {
-    remove_files(directory);
-    remove_files(other_directory);
+    gl_scratch_remove(directory);
+    gl_scratch_remove(other_directory);
 }
 
 static const char *file(const char *name)
 {
-    static char path[128];
+    static char path[GL_SCRATCH_PATH + 32];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     return path;
 }
@@ -58,11 +45,8 @@ static struct gl_site *open_in(const char *in)
 
 static void write_file(const char *path, const char *text)
 {
-    FILE *out = fopen(path, "w");
-    ck_assert_ptr_nonnull(out);
-    fputs(text, out);
-    fclose(out);
-    chmod(path, 0600);
+    gl_scratch_put_text(path, text);
+    gl_harm_undo(path);
 }
 
 static struct gl_certificate check(struct gl_slice certificate, uint64_t now_s)
@@ -193,18 +177,17 @@ START_TEST(wrong_files_are_never_replaced)
     gl_site_free(site);
     site = NULL;
 
-    chmod(file("host.key"), 0644);
+    gl_harm_others_read(file("host.key"));
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_EACCES);
-    chmod(file("host.key"), 0600);
     write_file(file("host.key"), "nonsense\n");
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_EINVAL);
     ck_assert_ptr_nonnull(strstr(why.text, "host.key"));
-    unlink(file("host.key"));
+    gl_scratch_unlink(file("host.key"));
 
-    unlink(file("site.key"));
+    gl_scratch_unlink(file("site.key"));
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_ENOENT);
     ck_assert_ptr_nonnull(strstr(why.text, "site.key"));
-    ck_assert_int_ne(access(file("site.key"), F_OK), 0);
+    ck_assert(!gl_scratch_exists(file("site.key")));
 
     write_file(file("site.json"), "{\"schema\": 1}");
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_EINVAL);

@@ -13,26 +13,24 @@
 #include <uv.h>
 
 #include "mem.h"
+#include "scratch.h"
 #include "unit.h"
 
-static char dir[64];
+static char dir[GL_SCRATCH_PATH];
 
 static void setup(void)
 {
-    snprintf(dir, sizeof(dir), "/tmp/check_startup.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
+    gl_scratch_new(dir, "startup");
 }
 
 static void teardown(void)
 {
-    char command[96];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    gl_scratch_remove(dir);
 }
 
 static const char *below(const char *name)
 {
-    static char path[128];
+    static char path[GL_SCRATCH_PATH + 64];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     return path;
 }
@@ -116,7 +114,8 @@ START_TEST(notification)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char got[64] = "";
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", dir);
+    ck_assert_uint_lt(strlen(below("notify")), sizeof(address.sun_path));
+    strcpy(address.sun_path, below("notify"));
     ck_assert_int_eq(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     setenv("NOTIFY_SOCKET", below("notify"), 1);
     gl_startup_notify("READY=1");
