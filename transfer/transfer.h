@@ -35,6 +35,10 @@
  * was there before (the destination itself is one) keeps its permissions, and its time is not set,
  * as with cp(1). Sockets, pipes and devices in a tree are problems.
  *
+ * On Windows: of the permission bits a file without any for writing is read-only, and that is all;
+ * times are kept to 100 ns; links are made where the user may make them. A name that Windows cannot
+ * have is a problem (gl_dir_name_trouble()), and so is one that came before in another case.
+ *
  * A file's content is what reading it gives: those of proc(5) and sysfs(5) have other sizes than
  * they say, and are read to their end. A file that another program changes meanwhile is copied as
  * it was read, as cp(1) and tar(1) do, at most up to the size that it had first; that is told as a

@@ -10,6 +10,7 @@
 #include <winioctl.h>
 
 #include "mem.h"
+#include "windows/disk-windows.h"
 #include "windows/smbios.h"
 #include "windows/wide.h"
 
@@ -85,21 +86,11 @@ void gl_sys_hostname(char *out, size_t size)
     gl_free(text);
 }
 
+/* As file systems compare names, and of all names that they have: one that is not quite UTF-8 must
+ * not slip past a rule. */
 char *gl_sys_fold(const char *text)
 {
-    wchar_t *wide = gl_wide(text);
-    if (!wide)
-        return gl_strdup(text);
-    int length = (int)wcslen(wide) + 1;
-    wchar_t *upper = GL_NEW0_ARRAY(wchar_t, (size_t)length);
-    char *folded = NULL;
-    /* One character for one, by no language's rules, as file systems compare names ("LCMapStringEx
-     * function", learn.microsoft.com: without LCMAP_LINGUISTIC_CASING). */
-    if (LCMapStringEx(LOCALE_NAME_INVARIANT, LCMAP_UPPERCASE, wide, length, upper, length, NULL,
-                      NULL, 0) > 0)
-        folded = gl_narrow(upper);
-    gl_free(wide);
-    gl_free(upper);
+    char *folded = gl_disk_fold(text);
     return folded ? folded : gl_strdup(text);
 }
 

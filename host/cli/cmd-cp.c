@@ -477,6 +477,12 @@ const struct gl_command gl_command_cp = {
         "(Ctrl-C,\n"
         "TERM, HUP) that interrupts it makes it 128+N; what was copied is kept for --resume.\n"
         "\n"
+        "A path of a Windows guest begins with its drive, as web1:C:/Users or web1:C:\\Users, or "
+        "is\n"
+        "written with / and starts at the home. Names that Windows cannot have, and the second of "
+        "two\n"
+        "that differ by case only, are refused there.\n"
+        "\n"
         "  guestlink cp -r site web1:/srv/\n"
         "  guestlink cp web1:/etc/fstab web1:/etc/hosts backup/\n"
         "  guestlink cp web1:/var/log/syslog - | less\n",

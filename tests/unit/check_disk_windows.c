@@ -152,6 +152,15 @@ START_TEST(names_that_can_be_had)
 }
 END_TEST
 
+START_TEST(names_are_folded)
+{
+    char *folded = gl_disk_fold("C:/a" A_UMLAUT LONE "\xf0\x9f\x98\x80z");
+    ck_assert_str_eq(folded, "C:/A" A_UMLAUT_ LONE "\xf0\x9f\x98\x80Z");
+    gl_free(folded);
+    ck_assert_ptr_null(gl_disk_fold("\xff"));
+}
+END_TEST
+
 START_TEST(names_go_to_utf_16_and_back)
 {
     static const char *const names[] = {"a",
@@ -693,12 +702,50 @@ START_TEST(links_as_windows_stores_them)
 }
 END_TEST
 
+START_TEST(paths_by_way_of_a_link)
+{
+    static const struct {
+        const char *path;
+        size_t at; /* of the link, in the text below */
+        const char *target;
+        const wchar_t *rest;
+        const char *result;
+    } cases[] = {
+        {"C:\\l\\x", 7, "t", L"x", "\\??\\C:\\t\\x"},
+        {"C:\\a\\l\\x", 9, "t", L"x", "\\??\\C:\\a\\t\\x"},
+        {"C:\\a\\l\\x", 9, "../t", L"x", "\\??\\C:\\t\\x"},
+        {"C:\\a\\l\\x", 9, "../../../t/", L"x", "\\??\\C:\\t\\x"},
+        {"C:\\a\\l\\x", 9, "/t", L"x", "\\??\\C:\\t\\x"},
+        {"C:\\a\\l", 9, "D:/t", L"", "\\??\\D:\\t"},
+        {"C:\\a\\l\\x", 9, "//s/h/t", L"x", "\\??\\UNC\\s\\h\\t\\x"},
+        {"C:\\a\\l\\x", 9, "//?/Volume{1}/", L"x", "\\??\\Volume{1}\\x"},
+        {"\\\\s\\h\\a\\l\\x", 14, "t", L"x", "\\??\\UNC\\s\\h\\a\\t\\x"},
+        {"\\\\s\\h\\a\\l\\x", 14, "/t", L"x", "\\??\\UNC\\s\\h\\t\\x"},
+        {"//?/Volume{1}/a/l/x", 16, "../t", L"x", "\\??\\Volume{1}\\t\\x"},
+    };
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
+        struct gl_disk_full full, other;
+        ck_assert_int_eq(gl_disk_full_path(cases[i].path, &full), 0);
+        ck_assert_uint_eq((unsigned)full.text[cases[i].at], L'l');
+        ck_assert_int_eq(gl_disk_follow(&full, cases[i].at, cases[i].target, cases[i].rest, &other),
+                         0);
+        char *text = gl_disk_narrow(other.text, other.len);
+        ck_assert_str_eq(text, cases[i].result);
+        gl_free(text);
+        gl_disk_full_done(&full);
+        gl_disk_full_done(&other);
+    }
+}
+END_TEST
+
 START_TEST(links_that_are_not_made)
 {
     ck_assert_ptr_nonnull(gl_disk_target_trouble("//server/share"));
     ck_assert_ptr_nonnull(gl_disk_target_trouble("\\\\server\\share"));
     ck_assert_ptr_nonnull(gl_disk_target_trouble("a\\b"));
     ck_assert_ptr_nonnull(gl_disk_target_trouble("\xff"));
+    ck_assert_ptr_nonnull(gl_disk_target_trouble("/?\?/UNC/server/share"));
+    ck_assert_ptr_nonnull(gl_disk_target_trouble("a:b"));
     ck_assert_ptr_null(gl_disk_target_trouble("../a/b"));
     ck_assert_ptr_null(gl_disk_target_trouble("C:/a"));
     ck_assert_int_eq(gl_dir_make_link(dir, "l", "//server/share"), UV_EINVAL);
@@ -834,6 +881,7 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {names_that_cannot_be_had,
                                   names_that_can_be_had,
+                                  names_are_folded,
                                   names_go_to_utf_16_and_back,
                                   names_that_lead_out,
                                   names_of_the_greatest_length,
@@ -852,6 +900,7 @@ static Suite *suite(void)
                                   holes,
                                   who_may_read_stays,
                                   links_as_windows_stores_them,
+                                  paths_by_way_of_a_link,
                                   links_that_are_not_made,
                                   nothing_is_reached_by_way_of_a_junction,
                                   pipes_are_read_and_end,

@@ -15,8 +15,8 @@ struct gl_dir {
 
 /* "File Access Rights Constants": to list is asked for separately, as one may make files in a
  * directory that one may not list. */
-#define DIR_ACCESS      (FILE_LIST_DIRECTORY | FILE_TRAVERSE)
-#define DIR_ACCESS_LESS FILE_TRAVERSE
+#define DIR_ACCESS      FILE_LIST_DIRECTORY
+#define DIR_ACCESS_LESS 0
 
 const char *gl_disk_kind_text(enum gl_disk_kind kind)
 {

@@ -6,6 +6,7 @@
 #include "digest.h"
 #include "disk-windows.h"
 #include "mem.h"
+#include "path.h"
 
 /* ------------------------------------------------------------------ WTF-8 */
 
@@ -148,6 +149,19 @@ bool gl_disk_same_name(const wchar_t *a, size_t a_len, const wchar_t *b, size_t 
     return true;
 }
 
+char *gl_disk_fold(const char *text)
+{
+    size_t len;
+    wchar_t *wide = gl_disk_wide(text, &len);
+    if (!wide)
+        return NULL;
+    for (size_t i = 0; i < len; i++)
+        wide[i] = RtlUpcaseUnicodeChar(wide[i]);
+    char *folded = gl_disk_narrow(wide, len);
+    gl_free(wide);
+    return folded;
+}
+
 static bool is_any_of(const wchar_t *name, size_t len, const wchar_t *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -228,6 +242,11 @@ const char *gl_disk_target_trouble(const char *target)
     gl_free(wide);
     if (strchr(target, '\\'))
         return "leads to a name with a backslash, which separates names on Windows";
+    for (const char *c = target; *c; c++) {
+        bool drive = c == target + 1 && gl_path_has_drive(target);
+        if ((uint8_t)*c < 0x20 || (!drive && strchr(":*?\"<>|", *c)))
+            return "leads to a name that Windows cannot have";
+    }
     /* Whoever only looks at such a link introduces himself to that machine. */
     if (strncmp(target, "//", 2) == 0)
         return "leads to another machine";

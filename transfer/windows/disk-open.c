@@ -341,7 +341,7 @@ static int take_root(struct gl_disk_full *full, const wchar_t **rest, bool *ret_
 {
     const wchar_t *at = *rest;
     bool verbatim = separators(at) == 2 && at[2] == L'?' && is_separator(at[3]);
-    *ret_verbatim = verbatim;
+    *ret_verbatim = verbatim && at[0] == L'\\'; /* "//?/" is a form of ours (disk-resolve.c) */
     append(full, L"\\??\\", 4);
     if (verbatim)
         at += 4;

@@ -132,27 +132,24 @@ static int open_step(HANDLE root, const wchar_t *name, size_t len, HANDLE *ret_h
     return err ? gl_disk_open_in(root, name, len, 0, ret_handle, ret_info) : 0;
 }
 
-/* What the path means where `target` stands for its first `len` units, a link; `rest` follows. */
-static int go_on_with(const struct gl_disk_full *full, size_t len, const char *target,
-                      const wchar_t *rest, struct gl_disk_full *ret_full)
+int gl_disk_follow(const struct gl_disk_full *full, size_t at, const char *target,
+                   const wchar_t *rest, struct gl_disk_full *ret_full)
 {
-    while (len > full->root_len && full->text[len] != L'\\')
-        len--;
-    wchar_t saved = full->text[len];
-    full->text[len] = L'\0';
-    char *above = from_nt(full->text), *below = gl_disk_narrow(rest, wcslen(rest)), *path;
-    full->text[len] = saved;
     bool rooted = gl_disk_separates(target[0]) && !gl_disk_separates(target[1]);
-    if (rooted && above[0] != '/') /* on the same drive */
-        path = gl_asprintf("%.2s%s/%s", above, target, below);
-    else if (!rooted && gl_disk_is_absolute(target))
-        path = gl_asprintf("%s/%s", target, below);
-    else
-        path = gl_asprintf("%s/%s/%s", above, target, below);
+    bool absolute = !rooted && gl_disk_is_absolute(target);
+    /* A link to "\x" means that of its own drive. */
+    size_t above_len = rooted ? full->root_len : at;
+    wchar_t *cut = gl_alloc((above_len + 1) * sizeof *cut);
+    memcpy(cut, full->text, above_len * sizeof *cut);
+    cut[above_len] = L'\0';
+    char *above = from_nt(cut), *below = gl_disk_narrow(rest, wcslen(rest));
+    char *path = absolute ? gl_asprintf("%s/%s", target, below)
+                          : gl_asprintf("%s/%s/%s", above, target, below);
     int err = gl_disk_full_path(path, ret_full);
     gl_free(path);
     gl_free(above);
     gl_free(below);
+    gl_free(cut);
     return err;
 }
 
@@ -182,9 +179,8 @@ static int walk(struct gl_disk_full *full, bool follow, char **ret_path)
             struct gl_disk_full other;
             err = may_follow(at, next) ? 0 : UV_EACCES;
             if (!err)
-                err = go_on_with(full,
-                                 (size_t)(rest - full->text) ? (size_t)(rest - full->text) - 1 : 0,
-                                 target, rest + len + !last, &other);
+                err = gl_disk_follow(full, (size_t)(rest - full->text), target, rest + len + !last,
+                                     &other);
             gl_free(target);
             CloseHandle(next);
             if (!err) {

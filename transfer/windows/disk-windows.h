@@ -34,6 +34,8 @@
 /* For gl_free(), *ret_len units and a NUL. NULL: not WTF-8. ret_len may be NULL. */
 wchar_t *gl_disk_wide(const char *text, size_t *ret_len);
 char *gl_disk_narrow(const wchar_t *text, size_t len); /* for gl_free() */
+/* Names and paths that differ by case only are equal so; for gl_free(). NULL: not WTF-8. */
+char *gl_disk_fold(const char *text);
 
 struct gl_disk_component {
     wchar_t text[GL_DISK_UNITS_MAX + 1];
@@ -91,6 +93,13 @@ int gl_disk_parse_link(const void *data, size_t len, char **ret_target);
 int gl_disk_path_of(HANDLE handle, char **ret_path);
 /* The same in the form "\\?\C:\Users". */
 int gl_disk_wide_path_of(HANDLE handle, wchar_t **ret_path);
+
+/*
+ * What a path means in which a link stands at text[at], leading to target; `rest` of the path comes
+ * after it. UV_EINVAL.
+ */
+int gl_disk_follow(const struct gl_disk_full *full, size_t at, const char *target,
+                   const wchar_t *rest, struct gl_disk_full *ret_full);
 
 HANDLE gl_dir_handle(const struct gl_dir *dir);
 
