@@ -51,6 +51,7 @@ struct gl_dial {
     bool was_of_use;                       /* the last one was, however short */
     bool here_only;
     bool allow_loopback;
+    enum gl_hvsock_driver hvsock_driver;
     bool patient;     /* in this round somebody asked for patience */
     uint64_t reached; /* when the last handshake succeeded; 0: never */
     size_t here;      /* the place that is dialled, or was reached */
@@ -198,7 +199,8 @@ static void on_timer(uv_timer_t *timer)
 {
     struct gl_dial *dial = timer->data;
     /* Reserved source ports tell a vsock host that root is speaking. */
-    struct gl_connect_options options = {.privileged_port = true};
+    struct gl_connect_options options = {.privileged_port = true,
+                                         .hvsock_driver = dial->hvsock_driver};
     dial->state = CONNECTING;
     if (!dial->allow_loopback && gl_settings_is_loopback(dial->places[dial->here].address)) {
         fail(dial, GL_STATUS_UNAVAILABLE,
@@ -232,6 +234,7 @@ struct gl_dial *gl_dial_new(uv_loop_t *loop, const struct gl_settings *settings,
     dial->ctx = ctx;
     dial->count = count;
     dial->allow_loopback = settings->allow_loopback;
+    dial->hvsock_driver = settings->hvsock_driver;
     for (size_t i = 0; i < count; i++) {
         dial->places[i].address = &addresses[i];
         gl_address_format(&addresses[i], dial->places[i].text, sizeof(dial->places[i].text));

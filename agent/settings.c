@@ -143,6 +143,15 @@ static int check_limit(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+static int check_driver(cfg_t *cfg, cfg_opt_t *opt)
+{
+    enum gl_hvsock_driver driver;
+    if (gl_hvsock_driver_parse(cfg_opt_getnstr(opt, 0), &driver) == 0)
+        return 0;
+    cfg_error(cfg, "hvsock-driver is overlapped or libuv, not '%s'", cfg_opt_getnstr(opt, 0));
+    return -1;
+}
+
 static cfg_opt_t limit_opts[] = {
     CFG_INT("calls", 1024, CFGF_NONE),        CFG_INT("programs", 512, CFGF_NONE),
     CFG_INT("copies", 64, CFGF_NONE),         CFG_INT("window-memory", 8L * 1024 * 1024, CFGF_NONE),
@@ -156,6 +165,7 @@ static cfg_opt_t opts[] = {
     CFG_STR("log-level", "info", CFGF_NONE),
     CFG_STR("name", NULL, CFGF_NODEFAULT),
     CFG_STR("state", NULL, CFGF_NODEFAULT),
+    CFG_STR("hvsock-driver", "overlapped", CFGF_NONE),
     CFG_BOOL("allow-loopback", cfg_false, CFGF_NONE),
     CFG_SEC("limits", limit_opts, CFGF_NONE),
     CFG_END(),
@@ -167,6 +177,7 @@ static void set_checks(void)
     opts[1].validcb = check_host_trust;
     opts[2].validcb = check_site_key;
     opts[3].validcb = check_log_level;
+    opts[6].validcb = check_driver;
     for (cfg_opt_t *opt = limit_opts; opt->name; opt++)
         opt->validcb = check_limit;
 }
@@ -221,6 +232,7 @@ static int take(struct gl_settings *settings, const struct gl_settings_options *
     gl_log_level_parse(cfg_getstr(cfg, "log-level"), &settings->log_level);
     if (options->has_log_level)
         settings->log_level = options->log_level;
+    gl_hvsock_driver_parse(cfg_getstr(cfg, "hvsock-driver"), &settings->hvsock_driver);
     settings->allow_loopback = cfg_getbool(cfg, "allow-loopback") == cfg_true;
     settings->calls_max = (uint32_t)cfg_getint(limits, "calls");
     settings->programs_max = (uint32_t)cfg_getint(limits, "programs");

@@ -11,6 +11,7 @@
 #include "key.h"
 #include "log.h"
 #include "policy.h"
+#include "transport.h"
 
 enum gl_host_trust_mode {
     GL_HOST_TRUST_PINNED, /* the first host is remembered; the default */
@@ -30,6 +31,7 @@ struct gl_settings {
     enum gl_host_trust_mode host_trust;
     char site_key[GL_FINGERPRINT_SIZE]; /* fingerprint of the site's key; "": none */
     bool allow_loopback;
+    enum gl_hvsock_driver hvsock_driver;
     uint32_t calls_max;       /* at a time */
     uint32_t programs_max;    /* of exec, at a time */
     uint32_t copies_max;      /* of file, at a time: a thread each */

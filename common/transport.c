@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport.h"
 
+#include <string.h>
+
 #include "frame.h"
 #include "mem.h"
 #include "transport-impl.h"
@@ -114,6 +116,15 @@ const struct gl_address *gl_listener_address(const struct gl_listener *listener)
     return &listener->address;
 }
 
+int gl_hvsock_driver_parse(const char *text, enum gl_hvsock_driver *ret_driver)
+{
+    bool libuv = strcmp(text, "libuv") == 0;
+    if (!libuv && strcmp(text, "overlapped") != 0)
+        return UV_EINVAL;
+    *ret_driver = libuv ? GL_HVSOCK_LIBUV : GL_HVSOCK_OVERLAPPED;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ texts */
 
 static const char *unsupported_text(enum gl_address_kind kind)
@@ -168,6 +179,30 @@ static const char *path_text(int status)
     }
 }
 
+static const char *hvsock_text(int status)
+{
+    switch (status) {
+    case UV_EAFNOSUPPORT:
+        return "this Windows has no Hyper-V sockets (no Hyper-V, and not in a guest of it)";
+    case UV_ECONNREFUSED:
+        return "nobody listens there";
+    case UV_ENETUNREACH:
+    case UV_EHOSTUNREACH:
+        return "there is no running machine with this VmId";
+    case UV_ETIMEDOUT:
+        return "nobody answers there";
+    case UV_EACCES:
+        return "this user may not; on a host it takes an administrator or Hyper-V administrator, "
+               "and "
+               "the service must be registered (guestlink service register)";
+    case UV_EADDRNOTAVAIL:
+        return "this system has no such VmId, or the service is not registered (guestlink service "
+               "register)";
+    default:
+        return NULL;
+    }
+}
+
 static const char *pipe_text(int status)
 {
     switch (status) {
@@ -202,6 +237,8 @@ const char *gl_transport_error_text(const struct gl_address *address, int status
         text = vsock_text(status);
     else if (address->kind == GL_ADDRESS_UNIX)
         text = path_text(status);
+    else if (address->kind == GL_ADDRESS_HVSOCK)
+        text = hvsock_text(status);
     else if (address->kind == GL_ADDRESS_PIPE)
         text = pipe_text(status);
     if (!text && status == UV_EADDRINUSE)

@@ -90,6 +90,12 @@ int gl_transport_usable(const struct gl_address *address);
 
 /* ------------------------------------------------------------------ connect */
 
+/* How Windows' sockets of Hyper-V are driven: by our own overlapped operations, or through libuv.
+ */
+enum gl_hvsock_driver { GL_HVSOCK_OVERLAPPED, GL_HVSOCK_LIBUV };
+/* "overlapped" or "libuv", as the configuration files have it. UV_EINVAL. */
+int gl_hvsock_driver_parse(const char *text, enum gl_hvsock_driver *ret_driver);
+
 struct gl_connect; /* a dial in progress */
 /* status 0: t is open, the callee binds and owns it. Otherwise t is NULL. Called once, never from
  * within gl_transport_connect. */
@@ -98,6 +104,7 @@ struct gl_connect_options {
     uint64_t timeout_ms;  /* 0: 5000 */
     bool privileged_port; /* vsock: bind a random source port in 512-1006 first; falls back with a
                              log line if not permitted */
+    enum gl_hvsock_driver hvsock_driver;
 };
 /*
  * UV_ENOTSUP: this system has no such address kind. cb is not called on an error return. It may get
@@ -120,6 +127,7 @@ struct gl_listen_options {
     int64_t
         gid; /* unix: group of the socket file, -1: leave; pipe: as gl_principal_group_by_name */
     bool at_once; /* unix: do not wait for another process that is just listening in that folder */
+    enum gl_hvsock_driver hvsock_driver; /* of what is accepted */
 };
 /*
  * unix: an existing socket file is removed only if it is a socket that nobody listens on (connect

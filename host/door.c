@@ -80,7 +80,11 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
 static void set_options(struct gl_door *door)
 {
     uint32_t gid;
-    door->options = (struct gl_listen_options){.mode = door->listen->mode, .gid = -1};
+    door->options = (struct gl_listen_options){
+        .mode = door->listen->mode,
+        .gid = -1,
+        .hvsock_driver = door->daemon->settings->hvsock_driver,
+    };
     if (!*door->listen->group)
         return;
     if (gl_platform_group(door->listen->group, &gid) == 0)

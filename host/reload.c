@@ -44,6 +44,7 @@ static void list_waiting(const struct gl_settings *old, const struct gl_settings
         {"control-group", same_text(old->control_group, fresh->control_group)},
         {"state", same_text(old->state, fresh->state)},
         {"host-name", same_text(old->host_name, fresh->host_name)},
+        {"hvsock-driver", old->hvsock_driver == fresh->hvsock_driver},
     };
     size_t len = 0;
     *out = '\0';

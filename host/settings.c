@@ -162,6 +162,15 @@ static int check_resume(cfg_t *cfg, cfg_opt_t *opt)
     return -1;
 }
 
+static int check_driver(cfg_t *cfg, cfg_opt_t *opt)
+{
+    enum gl_hvsock_driver driver;
+    if (gl_hvsock_driver_parse(last_value(opt), &driver) == 0)
+        return 0;
+    cfg_error(cfg, "'%s' is neither overlapped nor libuv", last_value(opt));
+    return -1;
+}
+
 static int check_filled(cfg_t *cfg, cfg_opt_t *opt)
 {
     if (*last_value(opt))
@@ -188,6 +197,7 @@ static cfg_opt_t options[] = {
     CFG_STR("trust", "first-use", CFGF_NONE),
     CFG_STR("log-level", NULL, CFGF_NODEFAULT),
     CFG_INT("resume-time", 60, CFGF_NONE),
+    CFG_STR("hvsock-driver", "overlapped", CFGF_NONE),
     CFG_BOOL("allow-loopback", cfg_false, CFGF_NONE),
     CFG_BOOL("privileged-ports", cfg_true, CFGF_NONE),
     CFG_SEC("allow", gl_rules_options, CFGF_MULTI),
@@ -208,6 +218,7 @@ static const struct {
     {"trust", check_trust},
     {"log-level", check_level},
     {"resume-time", check_resume},
+    {"hvsock-driver", check_driver},
 };
 
 static void install_checks(void)
@@ -263,6 +274,7 @@ static int take_file(struct gl_settings *settings, cfg_t *cfg, const char *log_l
     settings->trust =
         strcmp(cfg_getstr(cfg, "trust"), "approve") == 0 ? GL_TRUST_APPROVE : GL_TRUST_FIRST_USE;
     settings->resume_ms = (uint64_t)cfg_getint(cfg, "resume-time") * 1000;
+    gl_hvsock_driver_parse(cfg_getstr(cfg, "hvsock-driver"), &settings->hvsock_driver);
     settings->allow_loopback = cfg_getbool(cfg, "allow-loopback");
     settings->privileged_ports = cfg_getbool(cfg, "privileged-ports");
     settings->rules = gl_rules_new(cfg, gl_platform_uid());

@@ -10,6 +10,7 @@
 #include "address.h"
 #include "log.h"
 #include "rules.h"
+#include "transport.h"
 #include "trust.h"
 
 #define GL_LISTEN_MAX 256u
@@ -35,6 +36,7 @@ struct gl_settings {
     uint64_t resume_ms;
     bool allow_loopback;   /* guests on the host itself, by vsock */
     bool privileged_ports; /* vsock: a source port under 1024 is required */
+    enum gl_hvsock_driver hvsock_driver;
     struct gl_rules *rules;
     int argc; /* the command line, which stays the caller's */
     char **argv;

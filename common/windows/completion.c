@@ -261,6 +261,8 @@ int gl_completion_error(DWORD error)
         return UV_EPIPE;
     case ERROR_ACCESS_DENIED:
         return UV_EACCES;
+    case ERROR_CONNECTION_UNAVAIL:
+        return UV_ECONNREFUSED;
     case ERROR_CONNECTION_ABORTED:
         return UV_ECONNABORTED;
     default:

@@ -4,9 +4,10 @@
 const struct gl_transport_kind *gl_transport_kind(enum gl_address_kind kind)
 {
     switch (kind) {
+    case GL_ADDRESS_HVSOCK:
+        return &gl_hvsock_kind;
     case GL_ADDRESS_PIPE:
         return &gl_pipe_kind;
-    case GL_ADDRESS_HVSOCK:
     case GL_ADDRESS_UNIX:
     case GL_ADDRESS_VSOCK:
         break;

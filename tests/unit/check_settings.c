@@ -140,6 +140,7 @@ START_TEST(refused)
     refuse("# a comment\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("\n\nhost-trust = everybody\n", 3, "everybody");
     refuse("site-key = abc\n", 1, "64 hexadecimal");
+    refuse("hvsock-driver = tcp\n", 1, "tcp");
     refuse("log-level = loud\n", 1, "loud");
     refuse("conect = {}\n", 1, "conect");
     refuse("limits { calls = 0 }\n", 1, "calls");

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * with-hyperv PROGRAM ARG...: runs an unmodified program whose calls about AF_HYPERV go to
+ * fake-hyperv.dll, which lies beside this program. Exits as it does; 125 if that fails.
+ */
+#include <stdio.h>
+
+#include "inject.h"
+
+/* What comes after our own name on the command line, quotes as they are. */
+static wchar_t *rest_of(wchar_t *line)
+{
+    bool quoted = false;
+    for (; *line && (quoted || (*line != L' ' && *line != L'\t')); line++)
+        quoted ^= *line == L'"';
+    while (*line == L' ' || *line == L'\t')
+        line++;
+    return line;
+}
+
+static int fail(const char *what)
+{
+    fprintf(stderr, "with-hyperv: %s: error %lu\n", what, GetLastError());
+    return 125;
+}
+
+int main(void)
+{
+    STARTUPINFOW startup = {.cb = sizeof(startup)};
+    PROCESS_INFORMATION process;
+    wchar_t dll[4096], *line = rest_of(GetCommandLineW());
+    DWORD status = 125, len = GetModuleFileNameW(NULL, dll, 4000);
+    if (!*line) {
+        fprintf(stderr, "usage: with-hyperv PROGRAM ARG...\n");
+        return 125;
+    }
+    while (len && dll[len - 1] != L'\\')
+        len--;
+    wcscpy(dll + len, L"fake-hyperv.dll");
+    /* Ctrl-C is the program's. */
+    SetConsoleCtrlHandler(NULL, TRUE);
+    GetStartupInfoW(&startup);
+    if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup,
+                        &process))
+        return fail("cannot start the program");
+    if (!gl_inject(process.hProcess, dll)) {
+        int r = fail("cannot load fake-hyperv.dll into it");
+        TerminateProcess(process.hProcess, 125);
+        return r;
+    }
+    ResumeThread(process.hThread);
+    WaitForSingleObject(process.hProcess, INFINITE);
+    GetExitCodeProcess(process.hProcess, &status);
+    return (int)status;
+}
