@@ -12,6 +12,8 @@
 
 #define TIMEOUT_MAX_S 31536000.0
 
+enum { OPTION_TIMEOUT = 1, OPTION_SESSION };
+
 struct exec_options {
     bool input;
     int terminal; /* how often -t was given */
@@ -63,6 +65,11 @@ static int take_option(struct gl_cli *cli, struct exec_options *options, int opt
         return 0;
     case 'e':
         return take_variable(cli, options, optarg);
+    case OPTION_SESSION:
+        if (!*optarg || !gl_utf8_valid(optarg, strlen(optarg)))
+            return gl_cli_usage(cli, "--session wants 'console' or a number");
+        options->start.session = optarg;
+        return 0;
     default:
         return take_timeout(cli, options, optarg);
     }
@@ -113,13 +120,13 @@ static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc
 
 static int run(struct gl_cli *cli, int argc, char **argv)
 {
-    enum { OPTION_TIMEOUT = 1 };
     static const struct option longs[] = {{"interactive", no_argument, NULL, 'i'},
                                           {"tty", no_argument, NULL, 't'},
                                           {"detach", no_argument, NULL, 'd'},
                                           {"user", required_argument, NULL, 'u'},
                                           {"workdir", required_argument, NULL, 'w'},
                                           {"env", required_argument, NULL, 'e'},
+                                          {"session", required_argument, NULL, OPTION_SESSION},
                                           {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                           {NULL, 0, NULL, 0}};
     struct exec_options options = {.start = GL__EXEC_START__INIT};
@@ -139,13 +146,17 @@ out:
 
 const struct gl_command gl_command_exec = {
     .name = "exec",
-    .synopsis = "[-i] [-t] [-u USER] [-w DIR] [-e K=V]... [--timeout SEC] GUEST -- ARGV...",
+    .synopsis =
+        "[-i] [-t] [-u USER] [--session SESSION] [-w DIR] [-e K=V]... [--timeout SEC] GUEST -- "
+        "ARGV...",
     .summary = "Run a program in a guest.",
     .help =
         "  -i, --interactive  pass standard input on; without it the program reads nothing\n"
         "  -t, --tty          a terminal in the guest, and -i if standard input is a terminal;\n"
         "                     if -i is given and it is none, -tt is needed to have one\n"
         "  -u, --user USER    as this user of the guest (default: as the agent runs)\n"
+        "  --session SESSION  Windows: as whoever is logged on there, on that desktop: console\n"
+        "                     (what is on the screen), or a number as guestlink info shows it\n"
         "  -w, --workdir DIR  in this directory, seen from the user's home (default: that)\n"
         "  -e, --env K=V      set a variable; may be given several times\n"
         "  --timeout SEC      end it after so long, also while the guest is away; exit status 124\n"
@@ -165,6 +176,14 @@ const struct gl_command gl_command_exec = {
         "ends by itself, what it left in the background stays. All that the program wrote is\n"
         "shown; what those left behind write is shown until they have been silent for 100 ms, at\n"
         "most for 2 s, and then lost: give them a file.\n"
+        "\n"
+        "Windows has no signals: there INT is Ctrl-C and QUIT is Ctrl-Break, USR1 and USR2 are\n"
+        "nothing, and TERM is Ctrl-Break, or the end of the console if there is a terminal, and "
+        "the\n"
+        "end of the program and all that it started after 5 s. Arguments are UTF-8, and those of\n"
+        "batch files have no \" and no %. -u needs no password, but the program has none either: "
+        "it\n"
+        "cannot use other machines' shares.\n"
         "\n"
         "Exit status: the program's; 128+N if signal N killed it; 124 time ran out; 125 guestlink\n"
         "failed; 126 found but cannot be run; 127 not found; 141 standard output was closed.\n"

@@ -235,6 +235,11 @@ def test_an_unknown_user_is_125(shared):
     assert result.returncode == 125 and "no-such-user" in result.err
 
 
+def test_a_session_is_a_matter_of_windows(shared):
+    result = shared.gl("exec", "--session", "console", G, "--", "true")
+    assert result.returncode == 125 and "no sessions" in result.err
+
+
 def test_secrets_are_not_in_the_process_list(shared):
     client = shared.popen("exec", "-i", "-e", "PASSWORD=hunter2", G, "--", "cat")
     client.stdin.write(b"x\n")

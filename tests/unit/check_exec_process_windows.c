@@ -39,7 +39,7 @@ static void child_arguments(void)
         exit(8);
     for (int i = 3; i < count; i++) {
         char *text = gl_narrow_lossy(wide[i]);
-        printf("%s\n", text);
+        fwrite(text, 1, strlen(text) + 1, stdout); /* with the NUL, as a text may have lines */
         gl_free(text);
     }
 }
@@ -386,21 +386,84 @@ START_TEST(environment_is_like_a_login)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ what cannot be started */
+/* ------------------------------------------------------------------ arguments */
 
-static void expect_refused(const char *program, const char *path, enum gl_status status)
+static uint32_t dice_state = 4711;
+
+static uint32_t dice(uint32_t sides)
 {
-    struct run *run = run_new(ARGV(program));
-    char *variable = gl_asprintf("Path=%s", path ? path : "C:\\windows\\system32");
-    run->spec.env = ARGV(variable);
-    run_start(run);
-    run_until_end(run);
-    ck_assert_msg(run->result.status == status, "%s: %s, '%s'", program,
-                  gl_status_name(run->result.status), run->text);
-    ck_assert_uint_eq(run->pid, 0);
-    gl_free(variable);
+    dice_state = dice_state * 1664525u + 1013904223u;
+    return (dice_state >> 8) % sides;
+}
+
+/* Made of these pieces, up to `most` of them. */
+static char *make_argument(const char *const *pieces, uint32_t n_pieces, uint32_t most)
+{
+    char *text = gl_strdup("");
+    for (uint32_t left = dice(most + 1); left > 0; left--) {
+        char *longer = gl_asprintf("%s%s", text, pieces[dice(n_pieces)]);
+        gl_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* What came out is argv from `first` on, each with its NUL. */
+static void expect_arguments(const struct run *run, const char *const *argv, size_t first)
+{
+    const char *at = run->out[1];
+    expect_exit(run, 0);
+    for (size_t i = first; argv[i]; i++) {
+        ck_assert_msg(at < run->out[1] + run->out_len[1], "argument %d is missing", (int)i);
+        ck_assert_str_eq(at, argv[i]);
+        at += strlen(at) + 1;
+    }
+    ck_assert_uint_eq((size_t)(at - run->out[1]), run->out_len[1]);
+}
+
+enum { ARGUMENTS = 300 };
+
+static void free_arguments(const char **argv, size_t first)
+{
+    for (size_t i = first; argv[i]; i++)
+        gl_free((char *)(uintptr_t)argv[i]);
+}
+
+START_TEST(arguments_arrive_as_sent)
+{
+    static const char *const pieces[] = {
+        "\\", "\\\\", "\"", " ",   "\t", "a", "-b",       "%PATH%",
+        "^",  "&",    "\n", "\r",  "*",  "'", "\xc3\xbc", "\xf0\x9f\x90\xa7",
+        "|",  "<",    "=",  "\x01"};
+    for (int round = 0; round < 3; round++) {
+        const char *argv[3 + ARGUMENTS + 1] = {self, "--child", "arguments"};
+        for (size_t i = 0; i < ARGUMENTS; i++)
+            argv[3 + i] = make_argument(pieces, GL_ARRAY_SIZE(pieces), 10);
+        struct run *run = run_whole(argv);
+        expect_arguments(run, argv, 3);
+        run_free(run);
+        free_arguments(argv, 3);
+    }
+}
+END_TEST
+
+START_TEST(arguments_that_windows_cannot_have)
+{
+    struct run *run = run_whole(CHILD("arguments", "\xff\xfe"));
+    ck_assert_int_eq(run->result.status, GL_STATUS_INVALID);
+    ck_assert_ptr_nonnull(strstr(run->text, "UTF-8"));
+    run_free(run);
+    char *longest = gl_alloc(40001);
+    memset(longest, 'x', 40000);
+    longest[40000] = '\0';
+    run = run_whole(CHILD("arguments", longest));
+    ck_assert_int_eq(run->result.status, GL_STATUS_TOO_BIG);
+    gl_free(longest);
     run_free(run);
 }
+END_TEST
+
+/* ------------------------------------------------------------------ batch files */
 
 static char folder[512]; /* of this test, made anew */
 
@@ -435,6 +498,67 @@ static void remove_folder(void)
     FindClose(find);
     gl_free(pattern);
     ck_assert(RemoveDirectoryA(folder));
+}
+
+/* A name with what cmd.exe makes something of. */
+static char *put_batch_file(const char *content)
+{
+    make_folder();
+    char *text = gl_asprintf("@\"%s\" --child arguments %s\r\n", self, content);
+    char *path = put_file("a & b (c) ^d.cmd", text);
+    gl_free(text);
+    return path;
+}
+
+START_TEST(arguments_of_batch_files_arrive_as_sent)
+{
+    static const char *const pieces[] = {
+        "a", "B", "&", "|", "<", ">", "^", "(",  ")", "!", ",", ";", "=",        " ",     "~",  "'",
+        "`", "@", "#", "$", "+", "-", ".", "/x", ":", "[", "]", "{", "\xc3\xbc", "&echo", "\\a"};
+    char *path = put_batch_file("%*");
+    const char *argv[1 + ARGUMENTS + 1] = {path};
+    for (size_t i = 0; i < ARGUMENTS; i++)
+        argv[1 + i] = make_argument(pieces, GL_ARRAY_SIZE(pieces), 8);
+    struct run *run = run_whole(argv);
+    expect_arguments(run, argv, 1);
+    ck_assert_str_eq(run->program + strlen(run->program) - 4, ".cmd");
+    run_free(run);
+    free_arguments(argv, 1);
+    gl_free(path);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(arguments_that_cmd_would_run_are_refused)
+{
+    char *path = put_batch_file("%*");
+    static const char *const bad[] = {"\"&echo owned", "%PATH%", "a\necho owned", "\""};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++) {
+        struct run *run = run_whole(ARGV(path, bad[i]));
+        ck_assert_int_eq(run->result.status, GL_STATUS_INVALID);
+        ck_assert_ptr_nonnull(strstr(run->text, "cmd.exe"));
+        ck_assert_uint_eq(run->total, 0);
+        run_free(run);
+    }
+    gl_free(path);
+    remove_folder();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ what cannot be started */
+
+static void expect_refused(const char *program, const char *path, enum gl_status status)
+{
+    struct run *run = run_new(ARGV(program));
+    char *variable = gl_asprintf("Path=%s", path ? path : "C:\\windows\\system32");
+    run->spec.env = ARGV(variable);
+    run_start(run);
+    run_until_end(run);
+    ck_assert_msg(run->result.status == status, "%s: %s, '%s'", program,
+                  gl_status_name(run->result.status), run->text);
+    ck_assert_uint_eq(run->pid, 0);
+    gl_free(variable);
+    run_free(run);
 }
 
 START_TEST(programs_that_cannot_run)
@@ -817,15 +941,17 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return GL_UNIT_SUITE("exec_process_windows", outputs_are_apart_and_whole, a_status_has_32_bits,
-                         only_standard_handles_are_inherited, environment_is_like_a_login,
-                         programs_that_cannot_run, programs_are_searched, policy_sees_the_program,
-                         directory, user_and_session, input_goes_through, short_input_is_whole,
-                         input_that_nobody_reads_is_dropped, no_input_is_nul,
-                         pause_stalls_the_program, output_outlives_the_program,
-                         chatter_of_those_left_behind_has_an_end, interrupt, unknown_signals,
-                         terminate_is_gentle_first, terminate_leaves_nothing, terminate_at_once,
-                         early_signal_is_kept, terminal, many_at_once);
+    return GL_UNIT_SUITE(
+        "exec_process_windows", outputs_are_apart_and_whole, a_status_has_32_bits,
+        only_standard_handles_are_inherited, environment_is_like_a_login, arguments_arrive_as_sent,
+        arguments_that_windows_cannot_have, arguments_of_batch_files_arrive_as_sent,
+        arguments_that_cmd_would_run_are_refused, programs_that_cannot_run, programs_are_searched,
+        policy_sees_the_program, directory, user_and_session, input_goes_through,
+        short_input_is_whole, input_that_nobody_reads_is_dropped, no_input_is_nul,
+        pause_stalls_the_program, output_outlives_the_program,
+        chatter_of_those_left_behind_has_an_end, interrupt, unknown_signals,
+        terminate_is_gentle_first, terminate_leaves_nothing, terminate_at_once,
+        early_signal_is_kept, terminal, many_at_once);
 }
 
 int main(int argc, char **argv)
