@@ -34,6 +34,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+umask 022 # the source RPM has the modes of its files
 mkdir "$work/SOURCES" "$work/tmp"
 [ -n "$tarball" ] || tarball=$("$top/packaging/make-tarball.sh" "$work")
 version=$(sed -n 's/^Version: *//p' "$here/guestlink.spec")
@@ -41,7 +42,7 @@ if [ "${tarball##*/}" != "guestlink-$version.tar.xz" ]; then
     echo "build.sh: guestlink.spec says $version, and the tarball is ${tarball##*/}" >&2
     exit 1
 fi
-cp "$tarball" "$top/packaging/systemd/guestlink-host.sysusers" "$here/guestlink.spec" "$work/SOURCES"
+install -m 644 "$tarball" "$top/packaging/systemd/guestlink-host.sysusers" "$here/guestlink.spec" "$work/SOURCES"
 
 # Dates and names of this machine and this moment are left out, if a date was given (SOURCE_DATE_EPOCH).
 set -- --define "_topdir $work" --define "_tmppath $work/tmp" --define '_buildhost localhost' --define 'use_source_date_epoch_as_buildtime 1' \

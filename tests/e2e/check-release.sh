@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Makes a release of the last commit twice, in surroundings that are as different as can be had, and compares the bytes of the
+# tarball and the Debian packages; that the RPMs' headers differ is only told. Needs what packaging/release.sh needs, and five minutes; faketime, if it is there,
+# makes the second one later by years; root gives it another host's name. The unit tests are left out.
+#
+#   make check-release      or: tests/e2e/check-release.sh
+set -eu
+top=$(cd "$(dirname "$0")/../.." && pwd)
+
+say() { printf '\n== %s\n' "$*"; }
+fail() {
+    echo "check-release: FAILED: $*" >&2
+    exit 1
+}
+for tool in rpmbuild dpkg-buildpackage; do
+    command -v "$tool" >/dev/null || {
+        echo "check-release: skipped: $tool is not installed"
+        exit 0
+    }
+done
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-twice.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# release PLACE VARIABLE=VALUE...: in a clone of its own, with its own home and temporary folder.
+release() {
+    place=$1
+    shift
+    mkdir -p "$place/home" "$place/tmp"
+    git -c advice.detachedHead=false clone --quiet "$top" "$place/clone"
+    git -C "$place/clone" checkout --quiet --detach "$(git -C "$top" rev-parse HEAD)"
+    env -u SOURCE_DATE_EPOCH HOME="$place/home" TMPDIR="$place/tmp" "$@" "$place/clone/packaging/release.sh" --no-msi "$place/out" \
+        >"$place/log" 2>&1 || {
+        cat "$place/log" >&2
+        fail "the release in $place"
+    }
+}
+
+# members FILE DIR: unpacks what a package is made of, for a look at what differs.
+members() {
+    mkdir -p "$2"
+    case $1 in
+    *.deb) (cd "$2" && ar x "$1" && for part in *.tar.*; do mkdir "${part%%.*}" && tar -xf "$part" -C "${part%%.*}"; done) ;;
+    *.rpm) rpm2cpio "$1" | (cd "$2" && cpio -idm --quiet) ;;
+    *) tar -xf "$1" -C "$2" ;;
+    esac
+    (cd "$2" && find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2
+    find . ! -type d -printf '%p %m %U:%G %Ts %l\n' | LC_ALL=C sort) >"$2.list"
+}
+
+first=$work/a
+second=$work/another-place/whose-name-is-longer
+say "Here and now"
+release "$first" LC_ALL=C.UTF-8 TZ=UTC DEB_BUILD_OPTIONS='nocheck parallel=2'
+cat "$first/log"
+
+language=$(locale -a | grep -v -E '^(C|POSIX)' | tail -n 1)
+set -- LC_ALL="${language:-C}" TZ=Asia/Kathmandu XZ_OPT=-0 GZIP=-1 TAR_OPTIONS=--numeric-owner \
+    DEB_BUILD_OPTIONS='nocheck parallel=1' MAKEFLAGS=-s
+how="another path, umask, time zone and language ($1)"
+if command -v faketime >/dev/null; then
+    # With the files' true dates: else what was made just now seems to be older than what it is made of.
+    set -- "$@" NO_FAKE_STAT=1 faketime -f +1000d
+    how="$how, 1000 days later"
+fi
+if [ "$(id -u)" -eq 0 ] && unshare --uts true 2>/dev/null; then
+    # shellcheck disable=SC2016 # the inner shell expands
+    set -- "$@" unshare --uts sh -c 'hostname elsewhere && exec "$@"' sh
+    how="$how, another host"
+fi
+say "$how"
+(umask 077 && release "$second" "$@")
+
+say "The same?"
+(cd "$first/out" && ls) >"$work/names"
+(cd "$second/out" && ls) | diff "$work/names" - || fail "other files"
+grep -q '\.tar\.xz$' "$work/names" || fail "no tarball"
+for package in guestlink-agent guestlink-host; do
+    grep -q "^${package}_.*\.deb$" "$work/names" || fail "no .deb of $package"
+    grep -q "^$package-[0-9].*\.rpm$" "$work/names" || fail "no RPM of $package"
+done
+differ=
+while read -r name; do
+    case $name in
+    SHA256SUMS) continue ;;
+    esac
+    if cmp "$first/out/$name" "$second/out/$name"; then
+        echo "the same: $name"
+        continue
+    fi
+    case $name in
+    *.rpm) echo "not the same, and not promised: $name" ;;
+    *) differ="$differ $name" ;;
+    esac
+    members "$first/out/$name" "$work/members/1/$name"
+    members "$second/out/$name" "$work/members/2/$name"
+    diff "$work/members/1/$name.list" "$work/members/2/$name.list" || true
+done <"$work/names"
+[ -z "$differ" ] || fail "these differ:$differ"
+(cd "$second/out" && sha256sum --quiet -c SHA256SUMS) || fail "SHA256SUMS"
+
+say "check-release: all is well"
