@@ -13,8 +13,9 @@
 #include "message.h"
 #include "names.h"
 
-/* Names that are kept in mind for the folders that we are in: 24 bytes each, at most. */
-#define NAMES_MAX (4u * 1024 * 1024)
+/* Names that are kept in mind for the folders that we are in, where case does not count: they take
+ * up to 43 bytes each, and the peer says how many there are. */
+#define NAMES_MAX (1024u * 1024)
 
 struct level {
     uint64_t item;

@@ -453,6 +453,7 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
             at += entry->NextEntryOffset;
         }
     }
+    /* An empty root of a drive has no entry at all, not even ".". */
     DWORD error = GetLastError();
     err = error == ERROR_NO_MORE_FILES || error == ERROR_FILE_NOT_FOUND ? 0 : gl_disk_last_error();
     CloseHandle(handle);

@@ -241,7 +241,7 @@ int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK ac
             return err;
         handle = through;
         err = info_of(handle, &same, &tag);
-        if (!err && (same.device != info.device || same.inode != info.inode))
+        if (!err && (!info.inode || same.device != info.device || same.inode != info.inode))
             err = UV_ELOOP;
         info = same;
     }
