@@ -8,9 +8,10 @@
 #include "mem.h"
 #include "path.h"
 
-static enum gl_status failed(int uv_err, const char **ret_text)
+static enum gl_status failed(const char *path, int uv_err, const char **ret_text)
 {
-    *ret_text = uv_strerror(uv_err);
+    const char *trouble = uv_err == UV_EINVAL ? gl_disk_path_trouble(path) : NULL;
+    *ret_text = trouble ? trouble : uv_strerror(uv_err);
     return gl_status_from_errno(uv_err);
 }
 
@@ -32,7 +33,7 @@ static enum gl_status failed_open(const struct way *way, int uv_err, const char 
 {
     if (uv_err == UV_ELOOP && way->links == GL_LINKS_NONE)
         return refused(GL_STATUS_PRECONDITION, GL_TRANSFER_CHANGED, ret_text);
-    return failed(uv_err, ret_text);
+    return failed(way->path, uv_err, ret_text);
 }
 
 /* path is, or will be, a file in a directory that must be there. */
@@ -100,7 +101,7 @@ static enum gl_status open_file(const struct way *way, const struct gl_disk_info
     char *resolved;
     int err = gl_disk_resolve(way->path, &resolved);
     if (err)
-        return failed(err, ret_text);
+        return failed(way->path, err, ret_text);
     enum gl_status status = open_in_parent(way, resolved, d, ret_text);
     gl_free(resolved);
     return status;

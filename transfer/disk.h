@@ -77,6 +77,9 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
 bool gl_disk_separates(char c);             /* between the components of a path of this system */
 bool gl_disk_is_absolute(const char *path); /* or otherwise not to be put beneath a home */
+/* Why a path that was refused with UV_EINVAL is none, static: it completes 'the path ...'. NULL:
+ * nothing that could be told from it. */
+const char *gl_disk_path_trouble(const char *path);
 /* Why no link can be made that leads there, static: it completes 'the link ...'. NULL: none. */
 const char *gl_disk_target_trouble(const char *target);
 

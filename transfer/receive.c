@@ -491,9 +491,11 @@ static int open_destination(struct receiver *r, bool *ret_usable)
     if (gl_engine_asks(r->transfer))
         err = gl_disk_resolve_any(r->destination, true, &resolved);
     enum gl_status status = gl_status_from_errno(err);
-    if (err)
+    if (err == UV_EINVAL)
+        text = gl_disk_path_trouble(r->destination);
+    if (err && !text)
         text = uv_strerror(err);
-    else
+    if (!err)
         status = gl_destination_open(r->destination, resolved, r->directory, &r->to, &text);
     if (status == GL_STATUS_OK && r->to.name && strlen(r->to.name) > GL_DISK_NAME_MAX) {
         gl_destination_done(&r->to);

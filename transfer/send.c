@@ -54,6 +54,13 @@ static int problem_open(struct sender *s, enum gl_disk_links links, int uv_err)
     return problem_errno(s, uv_err);
 }
 
+/* Of a path that was given. */
+static int problem_path(struct sender *s, const char *path, enum gl_disk_links links, int uv_err)
+{
+    const char *trouble = uv_err == UV_EINVAL ? gl_disk_path_trouble(path) : NULL;
+    return trouble ? problem(s, GL_STATUS_INVALID, trouble) : problem_open(s, links, uv_err);
+}
+
 static int problem_kind(struct sender *s, enum gl_disk_kind kind)
 {
     char *text = gl_asprintf("is %s, not copied", gl_disk_kind_text(kind));
@@ -321,7 +328,7 @@ static int send_permitted(struct sender *s, const struct source *source)
         source->links == GL_LINKS_ALL && !source->follow ? GL_LINKS_BUT_LAST : source->links;
     int bad = gl_disk_stat(source->path, links, &info);
     if (bad)
-        return problem_open(s, source->links, bad);
+        return problem_path(s, source->path, source->links, bad);
     if (source->directory && info.kind != GL_DISK_DIRECTORY && info.kind != GL_DISK_LINK)
         return problem_errno(s, UV_ENOTDIR);
     return send_kind(s, source, &info);
@@ -348,7 +355,7 @@ static int send_source(struct sender *s, const char *given)
     gl_path_init(&s->path, path);
     int err = permit(s, &allowed);
     if (!err && allowed)
-        err = bad ? problem_errno(s, bad) : send_permitted(s, &source);
+        err = bad ? problem_path(s, path, source.links, bad) : send_permitted(s, &source);
     gl_path_done(&s->path);
     gl_free(source.as);
     gl_free(path);

@@ -234,6 +234,21 @@ const char *gl_dir_name_trouble(struct gl_dir *dir, const char *name)
     return NULL;
 }
 
+const char *gl_disk_path_trouble(const char *path)
+{
+    wchar_t *wide = gl_disk_wide(path, NULL);
+    if (!wide)
+        return "is not UTF-8, which names are on Windows";
+    gl_free(wide);
+    bool two = gl_disk_separates(path[0]) && gl_disk_separates(path[1]);
+    if (two && path[2] == '.' && gl_disk_separates(path[3]))
+        return "is a device";
+    const char *colon = strrchr(path, ':');
+    if (colon && colon > path + 1 && !(two && gl_path_has_drive(colon - 1)))
+        return "has a colon, after which Windows would take the name of a stream";
+    return NULL;
+}
+
 const char *gl_disk_target_trouble(const char *target)
 {
     wchar_t *wide = gl_disk_wide(target, NULL);
