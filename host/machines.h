@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtual machines of this host as its hypervisor knows them, kept up to date by a thread that
+ * asks again and again: so that a user may call a guest as he calls the machine, and a machine that
+ * is renamed is called by its new name at once.
+ */
+#ifndef GL_MACHINES_H
+#define GL_MACHINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "guid.h"
+
+#define GL_MACHINE_NAME_SIZE 512u /* bytes with NUL; Hyper-V's names have 100 characters */
+#define GL_MACHINES_MAX      4096u
+
+struct gl_machine {
+    struct gl_guid id; /* the VmId; not the same for ever */
+    bool running;
+    char name[GL_MACHINE_NAME_SIZE]; /* valid UTF-8; two machines may have the same one */
+};
+
+/* Where they are asked for. All of it is called on one thread of its own, and may block. */
+struct gl_machines_source {
+    void *(*open)(void); /* NULL: not possible now; it is tried again */
+    /* All machines, in *ret_items for gl_free(), GL_MACHINES_MAX at most. Negative UV_E*: the
+     * source is closed, and opened anew next time. */
+    int (*list)(void *state, struct gl_machine **ret_items, size_t *ret_n);
+    void (*close)(void *state);
+};
+
+/* The hypervisor's; NULL where there is none that names its machines (linux/, host-win/vm.c). */
+extern const struct gl_machines_source *const gl_machines_system;
+
+struct gl_machines;
+
+/*
+ * Asks at once and then every `every_ms`. source NULL: returns NULL, which all of these take as "no
+ * machines". Does not keep the loop alive.
+ */
+struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_source *source,
+                                    unsigned every_ms);
+/* Waits a second at most for a source that hangs, and leaves it behind then. */
+void gl_machines_free(struct gl_machines *machines);
+
+/* What was heard last; valid until the loop runs again. NULL: no such machine. */
+const struct gl_machine *gl_machines_by_id(const struct gl_machines *machines,
+                                           const struct gl_guid *id);
+/* How many have exactly this name; *ret_machine is one of them if there is any. */
+size_t gl_machines_by_name(const struct gl_machines *machines, const char *name,
+                           const struct gl_machine **ret_machine);
+
+#endif

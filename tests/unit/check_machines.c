@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's machines, with a hypervisor of the test's own. */
+#include "machines.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "unit.h"
+
+#define EVERY_MS 5u
+
+static uv_loop_t loop;
+static uv_timer_t alive; /* the machines do not keep the loop going, as the daemon's handles do */
+static uv_mutex_t lock;  /* of all below: the source is asked on another thread */
+static struct gl_machine present[4];
+static size_t n_present;
+static bool broken; /* it fails when it is asked, */
+static bool away;   /* it cannot be opened */
+static unsigned opened, closed, asked;
+static uv_sem_t hang; /* it is asked, and does not answer before this */
+static bool hangs;
+
+static void *open_it(void)
+{
+    uv_mutex_lock(&lock);
+    bool possible = !away;
+    opened += possible;
+    uv_mutex_unlock(&lock);
+    return possible ? &loop : NULL;
+}
+
+static int list(void *state, struct gl_machine **ret_items, size_t *ret_n)
+{
+    ck_assert_ptr_eq(state, &loop);
+    uv_mutex_lock(&lock);
+    bool wait = hangs;
+    asked++;
+    uv_mutex_unlock(&lock);
+    if (wait)
+        uv_sem_wait(&hang);
+    uv_mutex_lock(&lock);
+    int err = broken ? UV_EIO : 0;
+    if (!err) {
+        *ret_items = gl_memdup(present, n_present * sizeof *present);
+        *ret_n = n_present;
+    }
+    uv_mutex_unlock(&lock);
+    return err;
+}
+
+static void close_it(void *state)
+{
+    ck_assert_ptr_eq(state, &loop);
+    uv_mutex_lock(&lock);
+    closed++;
+    uv_mutex_unlock(&lock);
+}
+
+static const struct gl_machines_source source = {open_it, list, close_it};
+
+static void on_alive(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+static void set_up(void)
+{
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+    uv_timer_init(&loop, &alive);
+    uv_timer_start(&alive, on_alive, 1, 1);
+    ck_assert_int_eq(uv_mutex_init(&lock), 0);
+    ck_assert_int_eq(uv_sem_init(&hang, 0), 0);
+    n_present = 0;
+    opened = closed = asked = 0;
+    broken = away = hangs = false;
+}
+
+static void tear_down(void)
+{
+    uv_close((uv_handle_t *)&alive, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+
+static struct gl_guid id_of(unsigned number)
+{
+    struct gl_guid id = {{0}};
+    id.bytes[15] = (uint8_t)number;
+    return id;
+}
+
+static void put(size_t at, unsigned id, const char *name)
+{
+    uv_mutex_lock(&lock);
+    present[at] = (struct gl_machine){.id = id_of(id), .running = true};
+    strcpy(present[at].name, name);
+    if (at >= n_present)
+        n_present = at + 1;
+    uv_mutex_unlock(&lock);
+}
+
+static size_t count(struct gl_machines *machines, const char *name)
+{
+    const struct gl_machine *found;
+    return gl_machines_by_name(machines, name, &found);
+}
+
+/* Until so many have the name; Check's own limit ends it otherwise. */
+static void await(struct gl_machines *machines, const char *name, size_t wanted)
+{
+    while (count(machines, name) != wanted)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+START_TEST(found_by_name_and_id)
+{
+    const struct gl_machine *found;
+    struct gl_guid two = id_of(2), nine = id_of(9);
+    put(0, 1, "My VM");
+    put(1, 2, "db");
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    ck_assert_uint_eq(count(machines, "db"), 0); /* nothing was heard yet */
+    await(machines, "db", 1);
+    ck_assert_uint_eq(gl_machines_by_name(machines, "db", &found), 1);
+    ck_assert(gl_guid_equal(&found->id, &two) && found->running);
+    ck_assert_str_eq(gl_machines_by_id(machines, &two)->name, "db");
+    ck_assert_ptr_null(gl_machines_by_id(machines, &nine));
+    ck_assert_uint_eq(count(machines, "My VM"), 1);
+    ck_assert_uint_eq(count(machines, "my vm"), 0);
+    ck_assert_uint_eq(count(machines, "My"), 0);
+    gl_machines_free(machines);
+    ck_assert_uint_eq(opened, 1);
+    ck_assert_uint_eq(closed, 1);
+}
+END_TEST
+
+START_TEST(renamed_doubled_and_gone)
+{
+    put(0, 1, "old");
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    await(machines, "old", 1);
+    put(0, 1, "new");
+    await(machines, "new", 1);
+    ck_assert_uint_eq(count(machines, "old"), 0);
+    put(1, 2, "new");
+    await(machines, "new", 2);
+    uv_mutex_lock(&lock);
+    n_present = 0;
+    uv_mutex_unlock(&lock);
+    await(machines, "new", 0);
+    gl_machines_free(machines);
+}
+END_TEST
+
+/* What was heard counts until something else is; the source is opened anew. */
+START_TEST(a_source_that_fails_is_tried_again)
+{
+    put(0, 1, "one");
+    away = true;
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    uv_mutex_lock(&lock);
+    away = false;
+    uv_mutex_unlock(&lock);
+    await(machines, "one", 1);
+    uv_mutex_lock(&lock);
+    broken = true;
+    unsigned before = closed;
+    uv_mutex_unlock(&lock);
+    for (bool closed_it = false; !closed_it;) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_mutex_lock(&lock);
+        closed_it = closed > before;
+        uv_mutex_unlock(&lock);
+    }
+    ck_assert_uint_eq(count(machines, "one"), 1);
+    put(0, 1, "two");
+    uv_mutex_lock(&lock);
+    broken = false;
+    uv_mutex_unlock(&lock);
+    await(machines, "two", 1);
+    gl_machines_free(machines);
+    ck_assert_uint_eq(opened, closed);
+}
+END_TEST
+
+/* It is not waited for longer than a second, and nothing breaks when it answers at last. */
+START_TEST(a_source_that_hangs_is_left_behind)
+{
+    hangs = true;
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    for (bool in_it = false; !in_it;) {
+        uv_mutex_lock(&lock);
+        in_it = asked > 0;
+        uv_mutex_unlock(&lock);
+    }
+    uint64_t start = uv_hrtime();
+    gl_machines_free(machines);
+    ck_assert_uint_ge((uv_hrtime() - start) / 1000000, 900);
+    ck_assert_uint_lt((uv_hrtime() - start) / 1000000, 10000);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    uv_sem_post(&hang);
+    for (bool out = false; !out;) {
+        uv_mutex_lock(&lock);
+        out = closed == 1;
+        uv_mutex_unlock(&lock);
+    }
+}
+END_TEST
+
+START_TEST(without_a_hypervisor)
+{
+    struct gl_guid one = id_of(1);
+    struct gl_machines *machines = gl_machines_new(&loop, NULL, EVERY_MS);
+    ck_assert_ptr_null(machines);
+    ck_assert_uint_eq(count(machines, "x"), 0);
+    ck_assert_ptr_null(gl_machines_by_id(machines, &one));
+    gl_machines_free(machines);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *suite = suite_create("machines");
+    TCase *tcase = tcase_create("machines");
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, found_by_name_and_id);
+    tcase_add_test(tcase, renamed_doubled_and_gone);
+    tcase_add_test(tcase, a_source_that_fails_is_tried_again);
+    tcase_add_test(tcase, a_source_that_hangs_is_left_behind);
+    tcase_add_test(tcase, without_a_hypervisor);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+GL_UNIT_MAIN(suite)
