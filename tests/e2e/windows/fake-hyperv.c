@@ -898,6 +898,17 @@ static BOOL WINAPI fake_CreateProcessW(LPCWSTR program, LPWSTR line, LPSECURITY_
     return TRUE;
 }
 
+/*
+ * No program that loads this was started by the service manager. Wine does not say so to one that
+ * asks, but has it wait for the pipe of whichever service was started last.
+ */
+static BOOL WINAPI fake_StartServiceCtrlDispatcherW(const SERVICE_TABLE_ENTRYW *table)
+{
+    (void)table;
+    SetLastError(ERROR_FAILED_SERVICE_CONTROLLER_CONNECT);
+    return FALSE;
+}
+
 /* ------------------------------------------------------------------ import tables */
 
 static FARPROC WINAPI fake_GetProcAddress(HMODULE module, LPCSTR name);
@@ -930,6 +941,7 @@ static const struct {
     HOOK(SetFileCompletionNotificationModes),
     HOOK(GetQueuedCompletionStatusEx),
     HOOK(CreateProcessW),
+    HOOK(StartServiceCtrlDispatcherW),
     HOOK(GetProcAddress),
 };
 
@@ -1051,10 +1063,9 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)
     (void)reserved;
     if (reason != DLL_PROCESS_ATTACH)
         return TRUE;
-    if (!variable("GL_HYPERV_DIR", folder, sizeof(folder))) {
-        fprintf(stderr, "fake-hyperv: GL_HYPERV_DIR is not set\n");
+    /* A child that was given another environment has nothing to do with it. */
+    if (!variable("GL_HYPERV_DIR", folder, sizeof(folder)))
         return FALSE;
-    }
     GetModuleFileNameW(module, own_path, 4096);
     InitializeCriticalSection(&lock);
     fakes = calloc(SOCKETS_MAX, sizeof(*fakes));

@@ -24,6 +24,17 @@ static int fail(const char *what)
     return 125;
 }
 
+/* A job that ends with us, however we end, and the program with it. */
+static HANDLE make_job(void)
+{
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {0};
+    HANDLE job = CreateJobObjectW(NULL, NULL);
+    limits.BasicLimitInformation.LimitFlags =
+        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
+    SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof(limits));
+    return job;
+}
+
 int main(void)
 {
     STARTUPINFOW startup = {.cb = sizeof(startup)};
@@ -32,6 +43,10 @@ int main(void)
     DWORD status = 125, len = GetModuleFileNameW(NULL, dll, 4000);
     if (!*line) {
         fprintf(stderr, "usage: with-hyperv PROGRAM ARG...\n");
+        return 125;
+    }
+    if (!GetEnvironmentVariableW(L"GL_HYPERV_DIR", NULL, 0)) {
+        fprintf(stderr, "with-hyperv: GL_HYPERV_DIR is not set\n");
         return 125;
     }
     while (len && dll[len - 1] != L'\\')
@@ -43,6 +58,7 @@ int main(void)
     if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup,
                         &process))
         return fail("cannot start the program");
+    AssignProcessToJobObject(make_job(), process.hProcess);
     if (!gl_inject(process.hProcess, dll)) {
         int r = fail("cannot load fake-hyperv.dll into it");
         TerminateProcess(process.hProcess, 125);
