@@ -2,7 +2,9 @@
 /*
  * Consoles: one of its own for each program that gets a terminal ("Pseudoconsoles",
  * learn.microsoft.com; Windows 10 1809 and later), and the events that are the nearest thing to
- * signals.
+ * signals. A console runs as the agent does, also where its program runs as another user: Windows
+ * has no documented way to make it otherwise. What the user's programs can ask of it is what the
+ * console functions offer.
  */
 #ifndef GL_AGENT_WINDOWS_EXEC_CONSOLE_H
 #define GL_AGENT_WINDOWS_EXEC_CONSOLE_H

@@ -314,6 +314,11 @@ static void fill_info(const struct gl_exec_launch *launch, STARTUPINFOW *info)
         info->lpDesktop = own;
 }
 
+/*
+ * Into another session handles are passed on as anywhere since Windows Vista, where a process is
+ * made by the kernel with its token's session at once; what "CreateProcessAsUserW function" says of
+ * it is from when that session's own server made it.
+ */
 static BOOL create(struct gl_exec_launch *launch, struct start *start,
                    PROCESS_INFORMATION *ret_info)
 {

@@ -534,6 +534,7 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,
                           struct gl_exec_process **ret_process)
 {
+    static bool hears_interrupts;
     struct gl_exec_process *p = GL_NEW0(struct gl_exec_process);
     struct ends ends = {NULL, {NULL, NULL}};
     p->loop = loop;
@@ -547,6 +548,10 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
     p->in.on_closed = on_pipe_closed;
     p->in.ctx = p;
     gl_exec_launch_init(&p->launch, spec);
+    /* That Ctrl-C is not heard is passed on to programs ("SetConsoleCtrlHandler function",
+     * learn.microsoft.com), and whoever started the agent may not have wanted to hear it. */
+    if (!hears_interrupts)
+        hears_interrupts = SetConsoleCtrlHandler(NULL, FALSE);
     int err = make_pipes(p, spec->stdin_open, &ends);
     if (err) {
         close_ends(&ends);

@@ -881,6 +881,63 @@ START_TEST(early_signal_is_kept)
 }
 END_TEST
 
+/* This program's place as the agent is taken by another process, which is killed: with it goes its
+ * program, and what that has started. Nothing of Check can be used in there. */
+static void stand_in_started(void *ctx, uint64_t pid)
+{
+    (void)ctx;
+    printf("program %lu\n", (unsigned long)pid);
+}
+
+static void stand_in_output(void *ctx, uint8_t channel, struct gl_slice data)
+{
+    (void)ctx;
+    (void)channel;
+    fwrite(data.data, 1, data.len, stdout);
+    fflush(stdout);
+    gl_slice_unref(&data);
+}
+
+static void stand_in_end(void *ctx, const struct gl_exec_result *result)
+{
+    (void)ctx;
+    printf("ended: %s\n", result->text);
+    fflush(stdout);
+}
+
+static int stand_in_agent(void)
+{
+    static const struct gl_exec_events events = {
+        .on_started = stand_in_started, .on_output = stand_in_output, .on_end = stand_in_end};
+    uv_loop_t loop;
+    struct gl_exec_process *process;
+    struct gl_exec_spec spec = {.argv = CHILD("tree")};
+    if (uv_loop_init(&loop) != 0 ||
+        gl_exec_process_start(&loop, &spec, &events, NULL, &process) != 0)
+        return 2;
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return 1;
+}
+
+START_TEST(agent_killed)
+{
+    struct run *agent = run_new(ARGV(self, "--stand-in-agent"));
+    run_start(agent);
+    wait_for_output(agent, "up");
+    HANDLE program = open_process(agent, "program "), left = open_process(agent, "child ");
+    HANDLE process = OpenProcess(PROCESS_TERMINATE, FALSE, (DWORD)agent->pid);
+    ck_assert(TerminateProcess(process, 9));
+    CloseHandle(process);
+    run_until_end(agent);
+    expect_exit(agent, 9);
+    ck_assert_uint_eq(WaitForSingleObject(program, 10000), WAIT_OBJECT_0);
+    ck_assert_uint_eq(WaitForSingleObject(left, 10000), WAIT_OBJECT_0);
+    CloseHandle(program);
+    CloseHandle(left);
+    run_free(agent);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ terminals */
 
 START_TEST(terminal)
@@ -951,7 +1008,7 @@ static Suite *suite(void)
         pause_stalls_the_program, output_outlives_the_program,
         chatter_of_those_left_behind_has_an_end, interrupt, unknown_signals,
         terminate_is_gentle_first, terminate_leaves_nothing, terminate_at_once,
-        early_signal_is_kept, terminal, many_at_once);
+        early_signal_is_kept, agent_killed, terminal, many_at_once);
 }
 
 int main(int argc, char **argv)
@@ -961,6 +1018,8 @@ int main(int argc, char **argv)
         gl_exec_helper_main();
     if (argc > 2 && strcmp(argv[1], "--child") == 0)
         return child(argv);
+    if (argc > 1 && strcmp(argv[1], "--stand-in-agent") == 0)
+        return stand_in_agent();
     SRunner *runner = srunner_create(suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
