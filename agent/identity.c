@@ -53,7 +53,6 @@ static struct gl_slice read_file(const char *dir, const char *name)
 
 /* ------------------------------------------------------------------ key */
 
-/* The old key's bytes are overwritten where they are, after the new file took their name. */
 static void wipe_file(uv_file fd)
 {
     static char zeros[256];
@@ -67,18 +66,38 @@ static void wipe_file(uv_file fd)
     uv_fs_req_cleanup(&req);
 }
 
+/* What lies at path, if there is anything, without a trace of what it was. */
+static void wipe_and_remove(const char *path)
+{
+    uv_fs_t req;
+    uv_file fd = uv_fs_open(NULL, &req, path, UV_FS_O_WRONLY, 0, NULL);
+    uv_fs_req_cleanup(&req);
+    if (fd >= 0)
+        wipe_file(fd);
+    uv_fs_unlink(NULL, &req, path, NULL);
+    uv_fs_req_cleanup(&req);
+}
+
+/*
+ * The old key's bytes are overwritten where they are, after the new file took their name. Until
+ * then a second name keeps them: Windows replaces no file that is open.
+ */
 static int replace_key_file(const char *path, const struct gl_key *key, const uint8_t *machine)
 {
     uv_fs_t req;
-    uv_file old = uv_fs_open(NULL, &req, path, UV_FS_O_WRONLY, 0, NULL);
+    char *old = gl_asprintf("%s.old", path);
+    uv_fs_unlink(NULL, &req, old, NULL); /* of an attempt that was stopped: perhaps the key itself */
+    uv_fs_req_cleanup(&req);
+    bool linked = uv_fs_link(NULL, &req, path, old, NULL) == 0;
     uv_fs_req_cleanup(&req);
     int err = gl_key_save(path, key, machine);
-    if (old >= 0 && err == 0) {
-        wipe_file(old);
-    } else if (old >= 0) {
-        uv_fs_close(NULL, &req, old, NULL);
+    if (linked && err == 0) {
+        wipe_and_remove(old);
+    } else if (linked) {
+        uv_fs_unlink(NULL, &req, old, NULL);
         uv_fs_req_cleanup(&req);
     }
+    gl_free(old);
     return err;
 }
 
