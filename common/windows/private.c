@@ -159,24 +159,32 @@ static int judge_dacl(PACL dacl, PSID own, ACCESS_MASK rights, char **ret_why)
     return 0;
 }
 
-int gl_private_judge(HANDLE file, ACCESS_MASK rights, char **ret_why)
+int gl_private_judge_descriptor(PSECURITY_DESCRIPTOR descriptor, ACCESS_MASK rights, char **ret_why)
 {
-    PSECURITY_DESCRIPTOR descriptor = NULL;
     PSID owner = NULL;
     PACL dacl = NULL;
-    TOKEN_USER *user = own_user();
-    DWORD error = GetSecurityInfo(file, SE_FILE_OBJECT,
-                                  OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-                                  NULL, &dacl, NULL, &descriptor);
+    BOOL defaulted, present = FALSE;
     int err;
-    if (error != ERROR_SUCCESS || !user || !owner)
+    TOKEN_USER *user = own_user();
+    if (!user || !GetSecurityDescriptorOwner(descriptor, &owner, &defaulted) || !owner ||
+        !GetSecurityDescriptorDacl(descriptor, &present, &dacl, &defaulted))
         err = refuse("", NULL, " may perhaps change it (its owner cannot be found out)", ret_why);
     else if (!is_ours(owner, user->User.Sid))
         err = refuse("it belongs to ", owner, "", ret_why);
     else
-        err = judge_dacl(dacl, user->User.Sid, rights, ret_why);
-    if (descriptor)
-        LocalFree(descriptor);
+        err = judge_dacl(present ? dacl : NULL, user->User.Sid, rights, ret_why);
     gl_free(user);
+    return err;
+}
+
+int gl_private_judge(HANDLE file, ACCESS_MASK rights, char **ret_why)
+{
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    if (GetSecurityInfo(file, SE_FILE_OBJECT,
+                        OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, NULL, NULL, NULL,
+                        NULL, &descriptor) != ERROR_SUCCESS)
+        return refuse("", NULL, " may perhaps change it (its owner cannot be found out)", ret_why);
+    int err = gl_private_judge_descriptor(descriptor, rights, ret_why);
+    LocalFree(descriptor);
     return err;
 }

@@ -31,5 +31,8 @@ int gl_private_descriptor(bool users_read, PSECURITY_DESCRIPTOR *ret_descriptor)
  * it". The handle needs READ_CONTROL.
  */
 int gl_private_judge(HANDLE file, ACCESS_MASK rights, char **ret_why);
+/* The same of a thing that has this descriptor. */
+int gl_private_judge_descriptor(PSECURITY_DESCRIPTOR descriptor, ACCESS_MASK rights,
+                                char **ret_why);
 
 #endif

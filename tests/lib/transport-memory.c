@@ -7,6 +7,7 @@
 #include "mem.h"
 
 #define QUEUE 212992u /* bytes, as Linux' default for SO_SNDBUF */
+#define READS 32      /* in a turn */
 
 struct memory {
     struct gl_transport base;
@@ -116,25 +117,34 @@ static void tell_end(struct memory *m)
     m->base.events->on_read(m->base.ctx, m->end);
 }
 
-/* One read a turn, so that others get theirs. */
-static void go_on_reading(struct memory *m)
+static bool may_read(const struct memory *m)
+{
+    return m->reading && !m->base.closing && m->base.events;
+}
+
+static void read_once(struct memory *m)
 {
     uv_buf_t room;
-    if (!m->reading || m->base.closing || !m->base.events)
-        return;
-    if (m->len == 0) {
-        if (m->end)
-            tell_end(m);
-        return;
-    }
     m->base.events->on_buffer(m->base.ctx, &room);
-    if (m->base.closing || !m->reading)
+    if (!may_read(m))
         return;
     size_t n = take(m, room.base, room.len);
-    wake(m);
     wake(m->peer); /* there is room again */
     if (n > 0)
         m->base.events->on_read(m->base.ctx, (ssize_t)n);
+}
+
+/* Some reads a turn, so that others get theirs. */
+static void go_on_reading(struct memory *m)
+{
+    for (int i = 0; i < READS && may_read(m) && m->len > 0; i++)
+        read_once(m);
+    if (!may_read(m))
+        return;
+    if (m->len > 0)
+        wake(m);
+    else if (m->end)
+        tell_end(m);
 }
 
 static void on_wake(uv_async_t *async)

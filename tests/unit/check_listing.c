@@ -87,6 +87,7 @@ static void setup(void)
     cfg_t *cfg = cfg_init(options, CFGF_NONE);
     settings.rules = gl_rules_new(cfg, 990);
     cfg_free(cfg);
+    memset(&trust, 0, sizeof trust);
     gl_list_init(&trust.entries);
     daemon_.settings = &settings;
     daemon_.trust = &trust;

@@ -105,6 +105,7 @@ static void sink(enum gl_log_level level, const char *line, void *data)
 START_TEST(another_sink)
 {
     enum gl_log_level level = GL_LOG_ERROR;
+    gl_log_set_level(GL_LOG_INFO);
     gl_log_set_sink(sink, &level);
     gl_info("to\tthe sink");
     gl_log_set_sink(NULL, NULL);

@@ -24,24 +24,41 @@ static inline bool gl_harm_is_wine(void)
     return GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") != NULL;
 }
 
-/* Gives the thing this protected DACL, beside SYSTEM and us: entries in SDDL. */
+/* Our SID's text, for LocalFree(). */
+static inline char *gl_harm_own_sid(void)
+{
+    HANDLE token;
+    union {
+        TOKEN_USER user;
+        BYTE room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } own;
+    DWORD size = sizeof(own);
+    char *text;
+    ck_assert(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    ck_assert(GetTokenInformation(token, TokenUser, &own, size, &size));
+    ck_assert(ConvertSidToStringSidA(own.user.User.Sid, &text));
+    CloseHandle(token);
+    return text;
+}
+
+/* Gives the thing this protected DACL: these entries in SDDL, beside those of SYSTEM,
+ * Administrators and us. */
 static inline void gl_harm_set_dacl(const char *path, const char *entries)
 {
-    char sddl[512];
     PSECURITY_DESCRIPTOR descriptor;
-    BOOL present, defaulted;
-    PACL dacl;
     wchar_t *wide = gl_wide_path(path);
-    /* OW, the owner's rights, would be kept by Windows and not by Wine: Administrators are ours. */
-    snprintf(sddl, sizeof(sddl), "D:P(A;;FA;;;SY)(A;;FA;;;BA)%s", entries);
+    char *own = gl_harm_own_sid();
+    char *sddl = gl_asprintf("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;%s)%s", own, entries);
     ck_assert(ConvertStringSecurityDescriptorToSecurityDescriptorA(sddl, SDDL_REVISION_1,
                                                                    &descriptor, NULL));
-    ck_assert(GetSecurityDescriptorDacl(descriptor, &present, &dacl, &defaulted) && present);
-    DWORD err = SetNamedSecurityInfoW(
-        wide, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL,
-        NULL, dacl, NULL);
-    ck_assert_msg(err == ERROR_SUCCESS, "%s: error %lu", path, err);
+    /* Not SetNamedSecurityInfo(): Wine's inherits whatever it is told. */
+    ck_assert_msg(SetFileSecurityW(wide,
+                                   DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
+                                   descriptor),
+                  "%s: error %lu", path, GetLastError());
     LocalFree(descriptor);
+    LocalFree(own);
+    gl_free(sddl);
     gl_free(wide);
 }
 
@@ -103,35 +120,10 @@ static inline bool gl_harm_give_away(const char *path)
     return done;
 }
 
-/* Wine's CreateSymbolicLinkW() does nothing and says that it went well: there, ln of the system
- * below makes it. */
-static inline void gl_harm_link_by_ln(const char *target, const wchar_t *path)
-{
-    char *(*unix_name)(const wchar_t *) = (char *(*)(const wchar_t *))(
-        void (*)(void))GetProcAddress(GetModuleHandleW(L"kernel32.dll"), "wine_get_unix_file_name");
-    STARTUPINFOW startup = {.cb = sizeof(startup)};
-    PROCESS_INFORMATION process;
-    wchar_t *wide_target = gl_wide_path(target);
-    char *from = unix_name ? unix_name(wide_target) : NULL,
-         *to = unix_name ? unix_name(path) : NULL;
-    if (from && to) {
-        char *line = gl_asprintf("ln -s %s %s", from, to);
-        wchar_t *wide = gl_wide(line);
-        if (CreateProcessW(L"\\\\?\\unix\\bin\\ln", wide, NULL, NULL, FALSE, 0, NULL, NULL,
-                           &startup, &process)) {
-            WaitForSingleObject(process.hProcess, 10000);
-            CloseHandle(process.hProcess);
-            CloseHandle(process.hThread);
-        }
-        gl_free(wide);
-        gl_free(line);
-    }
-    gl_free(wide_target);
-}
-
 /*
- * Whether path is now a symbolic link to target. False on Wine for anything but a folder (it shows
- * no other links), and where the account may not make any.
+ * Whether path is now a symbolic link to target. An account may lack the right to make one; and
+ * Wine's CreateSymbolicLinkW() does nothing and says that it went well. (What is a link below Wine
+ * is shown as one by its name, but an open handle is the target's.)
  */
 static inline bool gl_harm_link(const char *target, const char *path)
 {
@@ -141,8 +133,6 @@ static inline bool gl_harm_link(const char *target, const char *path)
                       ? SYMBOLIC_LINK_FLAG_DIRECTORY
                       : 0;
     CreateSymbolicLinkW(at, to, flags | SYMBOLIC_LINK_FLAG_ALLOW_UNPRIVILEGED_CREATE);
-    if (gl_harm_is_wine() && flags)
-        gl_harm_link_by_ln(target, at);
     is = GetFileAttributesW(at);
     gl_free(to);
     gl_free(at);
