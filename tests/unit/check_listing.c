@@ -89,6 +89,7 @@ static void setup(void)
     cfg_free(cfg);
     memset(&trust, 0, sizeof trust);
     gl_list_init(&trust.entries);
+    trust.numbers = 0; /* of a test before, in the same process */
     daemon_.settings = &settings;
     daemon_.trust = &trust;
     for (unsigned i = 0; i < GUESTS; i++)
