@@ -134,9 +134,20 @@ static void remember(struct search *search, const wchar_t *path, DWORD error)
     search->answered = gl_narrow_lossy(path);
 }
 
+/* Whether a path names a stream of a file: another content under the file's own name, which no rule
+ * about that file would meet ("File Streams", learn.microsoft.com). */
+static bool names_stream(const wchar_t *full)
+{
+    if (wcsncmp(full, L"\\\\?\\", 4) == 0)
+        full += 4;
+    return wcschr(has_drive(full) ? full + 2 : full, L':');
+}
+
 /* Opens it; IS_DIRECTORY for a folder. */
 static DWORD open_program(const wchar_t *full, struct gl_exec_program *ret_program)
 {
+    if (names_stream(full))
+        return ERROR_INVALID_NAME;
     wchar_t *path = long_path(full);
     HANDLE file =
         CreateFileW(path, FILE_EXECUTE | FILE_READ_ATTRIBUTES | SYNCHRONIZE, FILE_SHARE_READ, NULL,
@@ -153,6 +164,8 @@ static DWORD open_program(const wchar_t *full, struct gl_exec_program *ret_progr
         error = IS_DIRECTORY;
     else if (!(resolved = final_path(file)))
         error = ERROR_CANT_RESOLVE_FILENAME;
+    else if (names_stream(resolved))
+        error = ERROR_INVALID_NAME;
     char *name = resolved ? gl_narrow(resolved) : NULL;
     if (!error && !name)
         error = ERROR_NO_UNICODE_TRANSLATION;

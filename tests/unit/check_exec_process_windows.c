@@ -573,6 +573,9 @@ START_TEST(programs_that_cannot_run)
     expect_refused("cmd", folder, GL_STATUS_PROGRAM_NOT_FOUND);
     expect_refused("C:text", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
     expect_refused("\\\\.\\NUL", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
+    expect_refused("C:\\windows\\system32\\cmd.exe::$DATA", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
+    expect_refused("\\\\?\\C:\\windows\\system32\\cmd.exe:x", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
+    expect_refused("cmd.exe:x", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
     expect_refused("", NULL, GL_STATUS_PROGRAM_NOT_FOUND);
     /* Neither the current directory nor a relative entry of PATH. */
     SetCurrentDirectoryA(folder);
