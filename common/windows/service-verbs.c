@@ -185,10 +185,11 @@ static void remove_event_source(const struct verb *verb)
 static SC_HANDLE create(const struct verb *verb, const wchar_t *path)
 {
     wchar_t *display = gl_wide(verb->service->display);
-    wchar_t *command = gl_alloc_array(wcslen(path) + 3, sizeof *command);
-    wcscpy(command, L"\"");
-    wcscat(command, path);
-    wcscat(command, L"\"");
+    char *narrow = gl_narrow_lossy(path),
+         *quoted = gl_asprintf("\"%s\" " GL_SERVICE_OPTION, narrow);
+    wchar_t *command = gl_wide(quoted);
+    gl_free(narrow);
+    gl_free(quoted);
     SC_HANDLE handle = CreateServiceW(verb->manager, verb->name, display, SERVICE_ALL_ACCESS,
                                       SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
                                       SERVICE_ERROR_NORMAL, command, NULL, NULL, NULL, NULL, NULL);

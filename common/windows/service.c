@@ -58,9 +58,11 @@ void gl_service_notify(const char *state)
 {
     if (!run.handle)
         return;
-    if (strncmp(state, "READY=1", 7) == 0)
+    if (strncmp(state, "READY=1", 7) == 0) {
         set_state(SERVICE_RUNNING, 0, 0);
-    else if (strncmp(state, "STOPPING=1", 10) == 0 || current_state() == SERVICE_STOP_PENDING)
+        gl_service_configure_own(run.service); /* the manager is busy with us until then */
+    }
+    if (strncmp(state, "STOPPING=1", 10) == 0 || current_state() == SERVICE_STOP_PENDING)
         set_state(SERVICE_STOP_PENDING, STOP_HINT_MS, 0);
 }
 
@@ -137,32 +139,45 @@ static void WINAPI service_main(DWORD argc, wchar_t **argv)
         return;
     set_state(SERVICE_START_PENDING, START_HINT_MS, 0);
     open_log();
-    gl_service_configure_own(run.service);
     int status = run.service->run(run.argc, run.argv);
     close_log();
     gl_service_ended(status);
 }
 
+/* Takes the option out of the words. */
+static bool take_option(int *argc, char **argv)
+{
+    if (*argc < 2 || strcmp(argv[1], GL_SERVICE_OPTION) != 0)
+        return false;
+    for (int i = 1; i < *argc; i++)
+        argv[i] = argv[i + 1];
+    (*argc)--;
+    return true;
+}
+
+/*
+ * Whether the service control manager has started us is said by the command line that it has, not
+ * found out by trying StartServiceCtrlDispatcher(): under Wine, that succeeds for a program in a
+ * console while a service is just being started.
+ */
 int gl_service_main(const struct gl_service *service, int argc, char **argv)
 {
     int status = gl_service_verb(service, argc, argv);
     if (status >= 0)
         return status;
+    if (!take_option(&argc, argv))
+        return service->run(argc, argv);
     run.service = service;
     run.argc = argc;
     run.argv = argv;
     wchar_t *name = gl_wide(service->name);
     SERVICE_TABLE_ENTRYW table[] = {{name, service_main}, {NULL, NULL}};
-    BOOL was_service = StartServiceCtrlDispatcherW(table);
-    DWORD error = was_service ? 0 : GetLastError();
+    DWORD error = StartServiceCtrlDispatcherW(table) ? 0 : GetLastError();
     gl_free(name);
-    if (was_service)
+    if (!error)
         return 0;
-    if (error != ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
-        char *text = gl_service_error(error);
-        gl_error("the service control manager does not answer: %s", text);
-        gl_free(text);
-        return 1;
-    }
-    return service->run(argc, argv); /* somebody's console */
+    char *text = gl_service_error(error);
+    gl_error(GL_SERVICE_OPTION " is for the service control manager: %s", text);
+    gl_free(text);
+    return 1;
 }

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <windows.h>
 
+/* The first word of the command line that the service control manager has. */
+#define GL_SERVICE_OPTION "--service"
+
 struct gl_service {
     const char *name;    /* of the service, of its event source, and of the program */
     const char *display; /* what the Services console shows */

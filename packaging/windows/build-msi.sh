@@ -4,6 +4,8 @@
 #
 #   packaging/windows/build-msi.sh BUILD OUT      BUILD: a build folder for Windows, made; OUT: where to
 #
+# $GL_MSI_VERSION gives the packages another version than the programs have, to try an upgrade.
+#
 # Needs wixl and msitools. Windows' own tables that wixl does not know are added by msibuild.
 set -eu
 
@@ -21,7 +23,7 @@ for tool in wixl msibuild msiinfo; do
         exit 1
     }
 done
-version=$(sed -n 's/^AC_INIT(\[guestlink\], \[\(.*\)\])$/\1/p' "$source/configure.ac")
+version=${GL_MSI_VERSION:-$(sed -n 's/^AC_INIT(\[guestlink\], \[\(.*\)\])$/\1/p' "$source/configure.ac")}
 strip=x86_64-w64-mingw32-strip
 
 work=$(mktemp -d)
