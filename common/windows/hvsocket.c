@@ -48,13 +48,30 @@ int gl_hvsocket_make(uint64_t connect_timeout_ms, SOCKET *ret_socket)
     return 0;
 }
 
-static int extension(SOCKET s, GUID id, void *ret_fn, size_t size)
+static int ask_extension(SOCKET s, GUID id, void *ret_fn, size_t size)
 {
     DWORD n;
     if (WSAIoctl(s, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id), ret_fn, (DWORD)size, &n,
                  NULL, NULL) != 0)
         return gl_completion_error((DWORD)WSAGetLastError());
     return 0;
+}
+
+/*
+ * If the family's provider knows no extensions, TCP's are taken: Microsoft's go-winio uses those
+ * for AF_HYPERV, so they are the same functions.
+ */
+static int extension(SOCKET s, GUID id, void *ret_fn, size_t size)
+{
+    int r = ask_extension(s, id, ret_fn, size);
+    if (r == 0)
+        return 0;
+    SOCKET tcp = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
+    if (tcp == INVALID_SOCKET)
+        return r;
+    r = ask_extension(tcp, id, ret_fn, size);
+    closesocket(tcp);
+    return r;
 }
 
 int gl_hvsocket_accept_ex(SOCKET s, LPFN_ACCEPTEX *ret_fn)
