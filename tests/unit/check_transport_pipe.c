@@ -369,6 +369,10 @@ START_TEST(silent_clients)
         gl_unit_run_for(2);
     }
     ck_assert_ptr_null(b.t);
+    /* The oldest had to make room for the newest, well before its time was over. */
+    gl_unit_run_for(200);
+    ck_assert(!PeekNamedPipe(silent[0], NULL, 0, NULL, NULL, NULL));
+    ck_assert(PeekNamedPipe(silent[SILENT - 1], NULL, 0, NULL, NULL, NULL));
     ck_assert_int_eq(ends_dial(&address, NULL, &a), 0);
     ck_assert_int_ge(gl_transport_write(a.t, &buf, 1), 0);
     gl_unit_run_until(b.t);
