@@ -9,10 +9,14 @@ import subprocess
 
 import pytest
 
+from cutproxy import DOWN, UP
 from systems import LINUX, WINDOWS, WINDOWS_BUILD, KeptWine, Pair
 from world import full, opened, until
 
-PAIRS = {"linux-linux": (LINUX, LINUX), "windows-windows": (WINDOWS, WINDOWS)}
+#: Host, guest, and whether a proxy joins them: over AF_HYPERV's stand-in then, on the side that is Windows.
+PAIRS = {"linux-linux": (LINUX, LINUX, True), "windows-windows": (WINDOWS, WINDOWS, False),
+         "windows-windows-hvsock": (WINDOWS, WINDOWS, True), "windows-linux": (WINDOWS, LINUX, True),
+         "linux-windows": (LINUX, WINDOWS, True)}
 
 NAMES = ["plain", "with space", "ümläut", "日本語", "a" * 200, ".hidden", "-dash", "semi;colon", "per%cent",
          "quo'te", "brack[et]", "tilde~1"]
@@ -26,12 +30,12 @@ def wine():
 
 @pytest.fixture(scope="module", params=PAIRS)
 def pair(request):
-    host, guest = PAIRS[request.param]
+    host, guest, joined = PAIRS[request.param]
     if WINDOWS in (host, guest):
         if not WINDOWS_BUILD:
             pytest.skip("no build for Windows ($GL_WINDOWS_BUILDDIR)")
         request.getfixturevalue("wine")
-    with opened(Pair(host, guest)) as own:
+    with opened(Pair(host, guest, joined)) as own:
         yield own.start()
 
 
@@ -294,6 +298,53 @@ def test_cp_leaves_nothing(pair):
     """cp: no temporary file stays behind"""
     names = os.listdir(pair.tmp)
     assert not [name for name in names if name.startswith(".guestlink") or name.endswith(".part")], names
+
+
+# ---------------------------------------------------------------- cut links
+
+def joined(pair):
+    if pair.proxy is None:
+        pytest.skip("no proxy between these two: named pipes")
+    return pair.proxy
+
+
+def budgets(count, low, high):
+    """Bytes after which connections are cut; one in four within the greeting."""
+    rng = random.Random(count)
+    return [rng.randrange(0, 600) if i % 4 == 3 else rng.randrange(low, high) for i in range(count)]
+
+
+def test_exec_cut_20_times(pair):
+    """exec: output is whole when the link is cut 20 times"""
+    proxy, size = joined(pair), 12 << 20
+    before = proxy.cuts
+    proxy.cut_after(UP, 50_000)
+    proxy.plan_cuts(UP, budgets(19, 20_000, 600_000))
+    here = subprocess.run([*Pair.tool_words(_here(), f"fill={size}")], stdout=subprocess.PIPE, check=True)
+    result = pair.tool(f"fill={size}", timeout=300)
+    assert result.returncode == 0, result.err
+    assert hashlib.sha256(result.stdout).digest() == hashlib.sha256(here.stdout).digest()
+    assert proxy.cuts - before == 20
+    assert pair.guest()["resumes"] >= 15
+
+
+def test_cp_cut_20_times(pair):
+    """cp: both ways, digests equal when the link is cut 20 times"""
+    proxy = joined(pair)
+    before = proxy.cuts
+    garbage(pair.path("cut"), 12 << 20, 9)
+    there = f"{pair.name}:{pair.guest_path('cut-there')}"
+    proxy.cut_after(DOWN, 50_000)
+    proxy.plan_cuts(DOWN, budgets(9, 20_000, 600_000))
+    result = pair.gl("cp", pair.host_path("cut"), there, timeout=300)
+    assert result.returncode == 0, result
+    until(lambda: not proxy.planned, "all cuts to the guest were made")
+    proxy.cut_after(UP, 50_000)
+    proxy.plan_cuts(UP, budgets(9, 20_000, 600_000))
+    result = pair.gl("cp", there, pair.host_path("cut-back"), timeout=300)
+    assert result.returncode == 0, result
+    assert digest(pair.path("cut")) == digest(pair.path("cut-there")) == digest(pair.path("cut-back"))
+    assert proxy.cuts - before == 20
 
 
 # ---------------------------------------------------------------- the daemons' lives

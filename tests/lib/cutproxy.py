@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A proxy between two Unix sockets that loses connections in every way there is.
+"""A proxy between two Unix sockets that loses connections in every way there is. (For other sockets, either of the
+two paths may be an object with listen(), which gives a listening socket, connect() and close().)
 
     with CutProxy(listen_path, upstream_path) as proxy:
         proxy.cut()                    # every connection, both sides at once; what is in flight is lost
@@ -41,9 +42,35 @@ _FROM = {UP: "client", DOWN: "server"}
 _TO = {UP: "server", DOWN: "client"}
 
 
+class UnixEnd:
+    """A Unix socket's path, to listen at or to dial."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def listen(self):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen(64)
+        return listener
+
+    def connect(self):
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(self.path)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def close(self):
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+
 class CutProxy:
     def __init__(self, listen, upstream):
-        self.listen_path, self.upstream = listen, upstream
+        self.listen_end, self.upstream = (UnixEnd(end) if isinstance(end, str) else end for end in (listen, upstream))
         self.accepted = 0
         self.cuts = 0
         self.bytes = {UP: 0, DOWN: 0}
@@ -56,9 +83,7 @@ class CutProxy:
         self._changed = threading.Condition(self._lock)
         self._selector = selectors.DefaultSelector()
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(listen)
-        self._listener.listen(64)
+        self._listener = self.listen_end.listen()
         self._listener.setblocking(False)
         self._closing = False
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -83,8 +108,7 @@ class CutProxy:
         self._selector.close()
         os.close(self._wake_r)
         os.close(self._wake_w)
-        if os.path.exists(self.listen_path):
-            os.unlink(self.listen_path)
+        self.listen_end.close()
 
     @property
     def connections(self):
@@ -213,12 +237,10 @@ class CutProxy:
         if self.refuse:
             client.close()
             return
-        server = socket.socket(socket.AF_UNIX)
         try:
-            server.connect(self.upstream)
+            server = self.upstream.connect()
         except OSError:
             client.close()
-            server.close()
             return
         self.accepted += 1
         pair = _Pair(client, server, self._plan.pop(0) if self._plan else {})

@@ -68,7 +68,6 @@ class Linux:
     """The system that a side of a World runs on; systems.py has the other one."""
 
     name = "linux"
-    stop_signal = signal.SIGTERM
 
     def command(self, name, build=None):
         """What starts a program."""
@@ -77,6 +76,10 @@ class Linux:
     def path(self, path):
         """A path of this machine as programs there name it."""
         return path
+
+    def stop(self, daemon):
+        """Tells a daemon to stop."""
+        daemon.signal(signal.SIGTERM)
 
     def address(self, path):
         """Where a daemon listens: named by a path of this machine, unique to the test."""
@@ -200,7 +203,7 @@ class Daemon:
     def stop(self, timeout=PATIENCE):
         """SIGTERM; the exit status must be 0."""
         if self.running:
-            self.signal(self.system.stop_signal)
+            self.system.stop(self)
         status = self.wait(timeout)
         assert status == 0, f"{self.name} ended with {status} on being told to stop"
 

@@ -35,6 +35,12 @@ static HANDLE make_job(void)
     return job;
 }
 
+/* Ctrl-C is the program's. Not by SetConsoleCtrlHandler(NULL, TRUE): that, it would inherit. */
+static BOOL WINAPI ignore(DWORD event)
+{
+    return event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT;
+}
+
 int main(void)
 {
     STARTUPINFOW startup = {.cb = sizeof(startup)};
@@ -52,8 +58,7 @@ int main(void)
     while (len && dll[len - 1] != L'\\')
         len--;
     wcscpy(dll + len, L"fake-hyperv.dll");
-    /* Ctrl-C is the program's. */
-    SetConsoleCtrlHandler(NULL, TRUE);
+    SetConsoleCtrlHandler(ignore, TRUE);
     GetStartupInfoW(&startup);
     if (!CreateProcessW(NULL, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL, NULL, &startup,
                         &process))
