@@ -4,25 +4,32 @@
 # 'N passed, N failed'. Exits 0 only when all of it went well. JOBS=N chooses how parallel.
 # A second build, build-plain, is for the test of memory, which sanitizers would falsify. It is done
 # by clang, where that is installed, so that both compilers see the programs.
+# A third one, build-windows, is the cross build: its tests run under Wine. Where mingw-w64 and Wine
+# cannot be had, it is left out, and that is said.
 #
-#   ./run-tests.sh --full    with the large sizes: 5 GiB, 1 GiB, 20,000 files. Needs 4 GiB of disk.
+#   ./run-tests.sh --full         with the large sizes: 5 GiB, 1 GiB, 20,000 files. Needs 4 GiB of
+#                                 disk.
+#   ./run-tests.sh --no-windows   without the cross build
 set -eu
 cd "$(dirname "$0")"
 top=$PWD
 build=$top/build-ci
 GL_PLAIN_BUILDDIR=$top/build-plain
 export GL_PLAIN_BUILDDIR
-case ${1-} in
-'') ;;
---full)
-    GL_FULL=1
-    export GL_FULL
-    ;;
-*)
-    echo "usage: ./run-tests.sh [--full]" >&2
-    exit 2
-    ;;
-esac
+windows=yes
+for option; do
+    case $option in
+    --full)
+        GL_FULL=1
+        export GL_FULL
+        ;;
+    --no-windows) windows=no ;;
+    *)
+        echo "usage: ./run-tests.sh [--full] [--no-windows]" >&2
+        exit 2
+        ;;
+    esac
+done
 jobs=${JOBS:-$(nproc)}
 
 # tally BUILD: counts tests. A Check program and a pytest module say how many they ran; anything
@@ -77,33 +84,101 @@ command -v clang >/dev/null || other_cc=gcc
 build() {
     packaging/install-deps.sh && { [ -x configure ] || ./autogen.sh; } &&
         (build_in "$GL_PLAIN_BUILDDIR" --disable-tests --enable-werror "CC=$other_cc") &&
-        build_in "$build" --enable-sanitizers --enable-werror
+        (build_in "$build" --enable-sanitizers --enable-werror)
 }
 
-if ! build; then
-    echo "run-tests: the build failed" >&2
-    echo "0 passed, 1 failed"
-    exit 1
-fi
+# check BUILD GOAL...: runs the tests there and says what came of them: in $summary, and what was
+# skipped on the screen. Fails if one did, or none was run.
+check() (
+    checked=$1
+    shift
+    cd "$checked"
+    find tests -name '*.trs' -exec rm -f {} + 2>/dev/null || true
+    good=0
+    make -j"$jobs" "$@" VERBOSE=1 || good=$?
+    [ -n "$(find tests -name '*.trs' | head -n 1)" ] || {
+        echo "run-tests: no test was run in $checked" >&2
+        exit 1
+    }
+    exit "$good"
+)
 
-find tests -name '*.trs' -exec rm -f {} + 2>/dev/null || true
+# add SUMMARY: to what is said at the end.
+total="0 passed, 0 failed"
+add() {
+    total=$(printf '%s\n%s\n' "$total" "$1" | awk '{ gsub(",", ""); good += $1; bad += $3; skip += $5 }
+        END { printf "%d passed, %d failed%s\n", good, bad, skip ? ", " skip " skipped" : "" }')
+}
+
+# run BUILD GOAL...: check(), added up.
 status=0
-make -j"$jobs" check VERBOSE=1 || status=$?
-summary=$(tally "$build")
-case $summary in
-"0 passed, 0 failed"*)
-    echo "run-tests: no test was run" >&2
-    summary="0 passed, 1 failed"
+run() {
+    check "$@" || status=1
+    summary=$(tally "$1")
+    case $summary in
+    "0 passed, 0 failed"*)
+        summary="0 passed, 1 failed"
+        status=1
+        ;;
+    *" 0 failed"*) ;;
+    *) status=1 ;;
+    esac
+    case $summary in
+    *skipped) skips=$(printf '%s\n%s' "$skips" "$(skipped "$1")") ;;
+    esac
+    add "$summary"
+}
+skips=
+
+failed_build() {
+    echo "run-tests: the build failed: $1" >&2
     status=1
-    ;;
-*" 0 failed"*) ;;
-*) status=1 ;;
-esac
-case $summary in
-*skipped)
-    echo "Skipped:"
-    skipped "$build"
-    ;;
-esac
-echo "$summary"
+    add "0 passed, 1 failed"
+}
+
+# ---- Windows -----------------------------------------------------------------------------------
+windows_build=$top/build-windows
+
+build_windows() (
+    libraries=$(packaging/windows/build-deps.sh | tail -n 1)
+    # Named, so that other libraries are other options, and all is configured anew.
+    [ -n "$libraries" ] && build_in "$windows_build" --host=x86_64-w64-mingw32 --enable-werror \
+        "--with-windows-libraries=$libraries"
+)
+
+run_windows() {
+    began=$(date +%s)
+    if ! reason=$(packaging/install-deps.sh --windows 2>&1); then
+        echo "run-tests: no tests for Windows, as what they need cannot be installed:"
+        echo "$reason" | tail -n 3
+        return
+    fi
+    if build_windows; then
+        run "$windows_build" check
+        # Both systems' programs together; the Linux ones alone had their turn.
+        GL_WINDOWS_BUILDDIR=$windows_build
+        export GL_WINDOWS_BUILDDIR
+        run "$build" check TESTS="tests/integration/test_spine.py tests/integration/test_windows.py"
+    else
+        failed_build "$windows_build"
+    fi
+    GL_BUILDDIR=$windows_build tests/lib/under-wine --end || true
+    echo "run-tests: Windows took $(($(date +%s) - began)) s"
+}
+
+# ---- all ---------------------------------------------------------------------------------------
+if build; then
+    cd "$top"
+    run "$build" check
+else
+    failed_build "$build"
+fi
+cd "$top"
+if [ "$windows" = yes ]; then
+    run_windows
+else
+    echo "run-tests: Windows was left out (--no-windows)"
+fi
+[ -z "$skips" ] || echo "Skipped:$skips"
+echo "$total"
 exit "$status"

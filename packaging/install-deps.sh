@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what guestlink needs to be built and tested on Debian or Ubuntu. Does nothing, quickly,
-# when all is there.
+# when all is there. With --windows: what the cross build and its tests under Wine need beside that.
 set -eu
 
 packages="
@@ -27,6 +27,32 @@ python3
 python3-pytest
 "
 
+windows=no
+case ${1-} in
+'') ;;
+--windows)
+    windows=yes
+    packages="$packages
+binutils-mingw-w64-x86-64
+cmake
+dpkg-dev
+flex
+gcc-mingw-w64-x86-64-win32
+mingw-w64-tools
+msitools
+patch
+wine
+wine64
+wixl
+xz-utils
+"
+    ;;
+*)
+    echo "usage: packaging/install-deps.sh [--windows]" >&2
+    exit 2
+    ;;
+esac
+
 command -v dpkg-query >/dev/null || {
     echo "install-deps: not a Debian system; install the equivalents of:$(echo "$packages" | tr '\n' ' ')" >&2
     exit 1
@@ -45,17 +71,38 @@ for package in $packages; do
     esac
 done
 
+# as_root COMMAND...
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "install-deps: neither root nor sudo, to run: $*" >&2
+        return 1
+    fi
+}
+
+# What packaging/windows/build-deps.sh takes its sources from.
+debian_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+        'Label: Debian' | head -n 1
+}
+
 if [ -z "$missing" ]; then
     echo "install-deps: all packages are installed"
-    exit 0
+else
+    echo "install-deps: installing by apt-get:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -q
+    # shellcheck disable=SC2086 # a list of words
+    as_root apt-get install -q -y --no-install-recommends $missing
 fi
 
-as_root=
-if [ "$(id -u)" -ne 0 ]; then
-    as_root=sudo
+if [ "$windows" = yes ] && ! "$(dirname "$0")/windows/build-deps.sh" --where >/dev/null; then
+    [ -n "$(debian_mirror)" ] || as_root apt-get update -q
+    [ -n "$(debian_mirror)" ] || {
+        echo "install-deps: this machine's apt knows no mirror of Debian, whose sources the libraries for Windows are built from" >&2
+        exit 1
+    }
 fi
-echo "install-deps: installing by apt-get:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -q
-# shellcheck disable=SC2086 # a list of words
-$as_root apt-get install -q -y --no-install-recommends $missing
