@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Fixtures of the integration tests; tests/lib/world.py has what they give."""
 import contextlib
+import os
 import signal
 import socket
 
 import pytest
 
+import parity
 from cutproxy import CutProxy
 from world import WORLDS, World, full, opened
 
@@ -48,9 +50,11 @@ def deadline(request):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """The logs of all worlds go with a test that failed."""
-    del item, call
+    del call
     outcome = yield
     report = outcome.get_result()
+    if os.environ.get("GL_PARITY") and item.module.__name__ in ("test_spine", "test_windows"):
+        parity.note(item, report)
     if report.failed:
         for number, world in enumerate(WORLDS, 1):
             report.sections.append((f"logs of world {number}", world.logs()))

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import ed25519
+import parity
 import wire
 import world as worlds
 from cutproxy import DOWN, UP, CutProxy
@@ -179,3 +180,14 @@ def test_an_agent_without_an_address_dials_the_default_in_vain(make_world):
                        "agent.log")
     agent.wait_log("vsock:host:1007: cannot connect: this kernel has no vsock")
     agent.stop()
+
+
+def test_parity_lists_what_is_tested():
+    """doc/PARITY.md names every feature of the common tests, and nothing else: `make parity` makes it."""
+    with open(os.path.join(worlds.SOURCE, "doc", "PARITY.md"), encoding="utf-8") as file:
+        made = file.read().partition(parity.BEGIN)[2].partition(parity.END)[0]
+    listed = [line.split(" | ")[0].removeprefix("| ") for line in made.splitlines() if line.startswith("| ")]
+    wanted = [feature for module in ("test_spine", "test_windows")
+              for _, feature in parity.features(os.path.join(worlds.SOURCE, "tests", "integration", module + ".py"))]
+    assert [line for line in listed if line not in ("feature", "on Windows alone")] == wanted
+    assert "?" not in made and "**no**" not in made
