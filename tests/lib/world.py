@@ -308,6 +308,8 @@ class World:
     def wait_hostd(self, control=None, hostd=None):
         hostd = hostd or self.hostd
         until(lambda: not hostd.running or listens(control or self.control), "hostd listens")
+        if hostd is self.hostd:  # its door for guests opens after that
+            until(lambda: not hostd.running or os.path.exists(self.guests), "hostd listens for guests")
         assert hostd.running, f"hostd ended at its start:\n{hostd.log()}"
 
     def start_agent(self, *args, wait=True):
