@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "streams.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,66 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mem.h"
-#include "unit.h"
+#include "stream-seen.h"
 
-#define BIG (3u * 1024 * 1024) /* more than any pipe or socket holds */
-
-static uv_loop_t loop;
-static uint8_t content[BIG];
-
-struct seen {
-    size_t written; /* charges that came back */
-    int error, errors;
-    uint8_t *data;
-    size_t len;
-    bool ended;
-};
-
-static void on_written(void *ctx, size_t charge)
-{
-    ((struct seen *)ctx)->written += charge;
-}
-
-static void on_failed(void *ctx, int error)
-{
-    struct seen *seen = ctx;
-    seen->error = error;
-    seen->errors++;
-}
-
-static void on_data(void *ctx, struct gl_slice data)
-{
-    struct seen *seen = ctx;
-    ck_assert_uint_le(seen->len + data.len, BIG);
-    memcpy(seen->data + seen->len, data.data, data.len);
-    seen->len += data.len;
-    gl_slice_unref(&data);
-}
-
-static void on_end(void *ctx, int error)
-{
-    struct seen *seen = ctx;
-    ck_assert(!seen->ended);
-    seen->ended = true;
-    seen->error = error;
-}
-
-static const struct gl_output_events output_events = {on_written, on_failed};
-static const struct gl_input_events input_events = {on_data, on_end};
-
-static void set_up(void)
+static void ignore_sigpipe(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    ck_assert_int_eq(uv_loop_init(&loop), 0);
-    for (size_t i = 0; i < BIG; i++)
-        content[i] = (uint8_t)(i * 31 + i / 253);
-}
-
-static void tear_down(void)
-{
-    uv_run(&loop, UV_RUN_DEFAULT);
-    ck_assert_int_eq(uv_loop_close(&loop), 0);
 }
 
 /* A channel between two descriptors, of each kind that there is. */
@@ -80,48 +23,16 @@ static void make(int kind, int fds[2])
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 }
 
-static struct gl_slice part(size_t from, size_t len)
-{
-    return gl_slice_copy(content + from, len);
-}
-
-/* Through one and the other, with pieces of all sizes; neither descriptor's flags are touched. */
+/* Neither descriptor's flags are touched: others have them open too. */
 static void pass_all(int kind)
 {
     int fds[2];
+    struct pass pass;
     make(kind, fds);
-    struct seen out = {0}, in = {.data = gl_alloc(BIG)};
-    struct gl_output *output;
-    struct gl_input *input;
-    ck_assert_int_eq(gl_output_new(&loop, fds[1], &output_events, &out, &output), 0);
-    ck_assert_int_eq(gl_input_new(&loop, fds[0], &input_events, &in, &input), 0);
-    size_t at = 0;
-    for (size_t len = 1; at < BIG; len = len * 3 % 300007 + 1) {
-        len = len < BIG - at ? len : BIG - at;
-        gl_output_write(output, part(at, len), len);
-        at += len;
-    }
-    ck_assert(!gl_output_is_empty(output));
-    ck_assert_uint_lt(out.written, BIG);
-    gl_input_read(input, true);
-    while (in.len < BIG)
-        uv_run(&loop, UV_RUN_ONCE);
-    ck_assert_mem_eq(in.data, content, BIG);
-    while (!gl_output_is_empty(output))
-        uv_run(&loop, UV_RUN_ONCE);
-    ck_assert_uint_eq(out.written, BIG);
-    ck_assert_int_eq(out.errors, 0);
+    pass_content(&pass, fds);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(fcntl(fds[i], F_GETFL) & O_NONBLOCK, 0);
-    gl_output_free(output);
-    uv_run(&loop, UV_RUN_NOWAIT);
-    close(fds[1]);
-    while (!in.ended)
-        uv_run(&loop, UV_RUN_ONCE);
-    ck_assert_int_eq(in.error, 0);
-    gl_input_free(input);
-    close(fds[0]);
-    gl_free(in.data);
+    pass_end(&pass, fds);
 }
 
 START_TEST(through_a_pipe)
@@ -286,6 +197,7 @@ static Suite *suite(void)
     Suite *s = suite_create("streams");
     TCase *tcase = tcase_create("streams");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_checked_fixture(tcase, ignore_sigpipe, NULL);
     tcase_add_test(tcase, through_a_pipe);
     tcase_add_test(tcase, through_a_socket);
     tcase_add_test(tcase, through_a_pipe_of_somebody_else);
