@@ -23,11 +23,14 @@
 #include "windows/exec-console.h"
 #include "windows/exec-launch.h"
 #include "windows/exec-pipes.h"
+#include "windows/exec-work.h"
 
-#define SILENCE_MS    100  /* see exec-process.h: what is left behind and holds the output ... */
-#define LINGER_MS     2000 /* ... and what does not stop writing */
-#define LOOK_MS       20   /* between two looks at whether the job is empty */
-#define UNKILLABLE_MS 2000 /* after which we stop trying */
+#define START_MS      30000 /* for each step of a start, with its wait for a thread */
+#define CANCEL_MS     200   /* between two tries to cancel what such a step waits for */
+#define SILENCE_MS    100   /* see exec-process.h: what is left behind and holds the output ... */
+#define LINGER_MS     2000  /* ... and what does not stop writing */
+#define LOOK_MS       20    /* between two looks at whether the job is empty */
+#define UNKILLABLE_MS 2000  /* after which we stop trying */
 /* Of a program that was ended by force: STATUS_CONTROL_C_EXIT, as of one that was asked and has no
  * answer of its own ("HandlerRoutine callback function", learn.microsoft.com). */
 #define KILLED_CODE 0xC000013Au
@@ -37,10 +40,10 @@ struct gl_exec_process {
     const struct gl_exec_events *events;
     void *ctx;
     struct gl_exec_launch launch;
-    uv_work_t work; /* a step of the start, or of the end, on its thread */
+    struct gl_exec_work work; /* a step of the start, or of the end, on its thread */
     uv_async_t exit;
-    HANDLE wait; /* that sends it; NULL: none */
-    uv_timer_t timer, job_timer;
+    HANDLE wait;                 /* that sends it; NULL: none */
+    uv_timer_t timer, job_timer; /* job_timer: of the start, too */
     struct gl_exec_output out[2];
     size_t n_out;
     struct gl_exec_input in;
@@ -48,7 +51,7 @@ struct gl_exec_process {
     uint64_t kill_after, kill_at;
     unsigned columns, rows; /* that came before it was started; 0: none */
     unsigned early;         /* signals that did, 1 << number */
-    bool terminal, no_input, started, exited, paused, ending, discard, finishing;
+    bool terminal, no_input, starting, started, exited, paused, ending, discard, finishing;
     bool over;                     /* nothing more comes from the process and its job */
     bool console_gone;             /* the console's output is whole, or it has none */
     bool settled;                  /* after the exit: the program's own output was delivered */
@@ -71,25 +74,34 @@ static void free_process(struct gl_exec_process *p)
     gl_free(p);
 }
 
-static void clean_up(uv_work_t *work)
+static struct gl_exec_process *of_work(struct gl_exec_work *work)
 {
-    struct gl_exec_process *p = work->data;
-    gl_exec_launch_done(&p->launch);
+    return GL_CONTAINER_OF(work, struct gl_exec_process, work);
 }
 
-static void cleaned_up(uv_work_t *work, int status)
+static void do_clean_up(struct gl_exec_work *work)
 {
-    (void)status;
-    free_process(work->data);
+    gl_exec_launch_done(&of_work(work)->launch);
+}
+
+static void on_cleaned_up(struct gl_exec_work *work, int status)
+{
+    struct gl_exec_process *p = of_work(work);
+    if (status != 0) /* no thread: better late than never */
+        gl_exec_launch_done(&p->launch);
+    free_process(p);
 }
 
 static void handle_closed(struct gl_exec_process *p)
 {
     if (--p->handles > 0)
         return;
-    /* Unloading a profile writes it to the disk. */
-    if (p->launch.account.profile && uv_queue_work(p->loop, &p->work, clean_up, cleaned_up) == 0)
+    if (p->launch.account.profile) { /* unloading it writes it to the disk */
+        p->work.run = do_clean_up;
+        p->work.done = on_cleaned_up;
+        gl_exec_work_start(p->loop, &p->work);
         return;
+    }
     gl_exec_launch_done(&p->launch);
     free_process(p);
 }
@@ -310,19 +322,52 @@ static void begin_ending(struct gl_exec_process *p)
 
 /* ------------------------------------------------------------------ the start, in steps */
 
-static void do_prepare(uv_work_t *work)
+static void do_prepare(struct gl_exec_work *work)
 {
-    struct gl_exec_process *p = work->data;
-    (void)gl_exec_launch_prepare(&p->launch);
+    (void)gl_exec_launch_prepare(&of_work(work)->launch);
 }
 
-static void do_run(uv_work_t *work)
+static void do_run(struct gl_exec_work *work)
 {
-    struct gl_exec_process *p = work->data;
-    (void)gl_exec_launch_run(&p->launch);
+    (void)gl_exec_launch_run(&of_work(work)->launch);
 }
 
-static void on_run(uv_work_t *work, int status);
+static void on_run(struct gl_exec_work *work, int status);
+
+/* Again and again: cancelled is what it waits for at the moment. */
+static void on_start_late(uv_timer_t *timer)
+{
+    struct gl_exec_process *p = timer->data;
+    if (p->starting)
+        gl_exec_work_cancel(&p->work);
+}
+
+static void start_step(struct gl_exec_process *p, void (*run)(struct gl_exec_work *work),
+                       void (*done)(struct gl_exec_work *work, int status))
+{
+    p->starting = true;
+    p->work.run = run;
+    p->work.done = done;
+    uv_timer_start(&p->job_timer, on_start_late, START_MS, CANCEL_MS);
+    gl_exec_work_start(p->loop, &p->work);
+}
+
+static void end_step(struct gl_exec_process *p, int status)
+{
+    p->starting = false;
+    uv_timer_stop(&p->job_timer);
+    if (status != 0)
+        decide(p, GL_STATUS_UNAVAILABLE, "too many programs are being started");
+}
+
+static void cancel_start(struct gl_exec_process *p)
+{
+    decide(p, GL_STATUS_CANCELLED, "cancelled before it was started");
+    if (!p->starting)
+        return;
+    uv_timer_start(&p->job_timer, on_start_late, CANCEL_MS, CANCEL_MS);
+    gl_exec_work_cancel(&p->work);
+}
 
 /* false: that was it. */
 static bool go_on(struct gl_exec_process *p)
@@ -336,11 +381,11 @@ static bool go_on(struct gl_exec_process *p)
     return false;
 }
 
-static void on_prepared(uv_work_t *work, int status)
+static void on_prepared(struct gl_exec_work *work, int status)
 {
-    struct gl_exec_process *p = work->data;
+    struct gl_exec_process *p = of_work(work);
     const char *text = "";
-    (void)status;
+    end_step(p, status);
     if (!go_on(p))
         return;
     struct gl_exec_target target = {.program = p->launch.program.name,
@@ -352,13 +397,13 @@ static void on_prepared(uv_work_t *work, int status)
         decide(p, verdict, text);
     if (!go_on(p))
         return;
-    uv_queue_work(p->loop, &p->work, do_run, on_run);
+    start_step(p, do_run, on_run);
 }
 
-static void on_run(uv_work_t *work, int status)
+static void on_run(struct gl_exec_work *work, int status)
 {
-    struct gl_exec_process *p = work->data;
-    (void)status;
+    struct gl_exec_process *p = of_work(work);
+    end_step(p, status);
     bool going_on = !p->decided && p->launch.failure.status == GL_STATUS_OK;
     if (going_on && !RegisterWaitForSingleObject(&p->wait, p->launch.process, on_wait, p, INFINITE,
                                                  WT_EXECUTEONLYONCE)) {
@@ -461,7 +506,7 @@ void gl_exec_process_terminate(struct gl_exec_process *p, bool discard)
         look(p);
     }
     if (!p->started) /* the step that is under way ends it */
-        decide(p, GL_STATUS_CANCELLED, "cancelled before it was started");
+        cancel_start(p);
     else if (!p->exited)
         begin_ending(p);
 }
@@ -526,7 +571,7 @@ static void init_handles(struct gl_exec_process *p)
     uv_async_init(p->loop, &p->exit, on_exit);
     uv_timer_init(p->loop, &p->timer);
     uv_timer_init(p->loop, &p->job_timer);
-    p->exit.data = p->timer.data = p->job_timer.data = p->work.data = p;
+    p->exit.data = p->timer.data = p->job_timer.data = p;
     p->handles = 3;
 }
 
@@ -565,7 +610,7 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
         decide(p, GL_STATUS_INTERNAL, uv_strerror(err));
         set_over(p);
     } else {
-        uv_queue_work(loop, &p->work, do_prepare, on_prepared);
+        start_step(p, do_prepare, on_prepared);
     }
     *ret_process = p;
     return 0;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What of exec runs on threads of its own, since it may block for as long as others like. */
+#include <string.h>
+#include <uv.h>
+#include <windows.h>
+
+#include "mem.h"
+#include "unit.h"
+#include "windows/exec-work.h"
+
+static uv_loop_t loop;
+
+static void setup(void)
+{
+    ck_assert_int_eq(uv_loop_init(&loop), 0);
+}
+
+static void teardown(void)
+{
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(uv_loop_close(&loop), 0);
+}
+
+/* ------------------------------------------------------------------ work */
+
+enum { WORKS = 2 * GL_EXEC_THREADS };
+
+struct job {
+    struct gl_exec_work work;
+    int status;
+    bool done;
+};
+
+static HANDLE gate;
+static volatile LONG running, most;
+
+static void wait_at_gate(struct gl_exec_work *work)
+{
+    (void)work;
+    LONG now = InterlockedIncrement(&running);
+    if (now > most)
+        most = now;
+    WaitForSingleObject(gate, 20000);
+    InterlockedDecrement(&running);
+}
+
+static void job_done(struct gl_exec_work *work, int status)
+{
+    struct job *job = GL_CONTAINER_OF(work, struct job, work);
+    ck_assert(!job->done);
+    job->done = true;
+    job->status = status;
+}
+
+static void job_start(struct job *job, void (*run)(struct gl_exec_work *work))
+{
+    *job = (struct job){.work = {.run = run, .done = job_done}, .status = 1};
+    gl_exec_work_start(&loop, &job->work);
+}
+
+static void run_until(const bool *done)
+{
+    while (!*done) {
+        int alive = uv_run(&loop, UV_RUN_ONCE);
+        ck_assert(alive || *done);
+    }
+}
+
+static bool copied;
+
+static void copy(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void copy_done(uv_work_t *work, int status)
+{
+    (void)work;
+    copied = status == 0;
+}
+
+START_TEST(work_is_bounded_and_leaves_the_pool_alone)
+{
+    struct job jobs[WORKS];
+    uv_work_t other;
+    gate = CreateEventW(NULL, TRUE, FALSE, NULL);
+    running = most = 0;
+    copied = false;
+    for (size_t i = 0; i < WORKS; i++)
+        job_start(&jobs[i], wait_at_gate);
+    uv_queue_work(&loop, &other, copy, copy_done);
+    run_until(&copied);
+    /* Cancelled in line, it does not run. */
+    gl_exec_work_cancel(&jobs[WORKS - 1].work);
+    run_until(&jobs[WORKS - 1].done);
+    ck_assert_int_eq(jobs[WORKS - 1].status, UV_ECANCELED);
+    SetEvent(gate);
+    for (size_t i = 0; i < WORKS - 1; i++) {
+        run_until(&jobs[i].done);
+        ck_assert_int_eq(jobs[i].status, 0);
+    }
+    ck_assert_int_ge(most, 1);
+    ck_assert_int_le(most, GL_EXEC_THREADS);
+    CloseHandle(gate);
+}
+END_TEST
+
+static HANDLE silent;
+
+static void read_silence(struct gl_exec_work *work)
+{
+    char byte;
+    DWORD n;
+    (void)work;
+    SetEvent(gate);
+    ReadFile(silent, &byte, 1, &n, NULL);
+}
+
+static void cancel_again(uv_timer_t *timer)
+{
+    struct job *job = timer->data;
+    gl_exec_work_cancel(&job->work);
+}
+
+START_TEST(work_that_waits_is_cancelled)
+{
+    struct job job;
+    uv_timer_t timer;
+    HANDLE other;
+    gate = CreateEventW(NULL, TRUE, FALSE, NULL);
+    ck_assert(CreatePipe(&silent, &other, NULL, 0));
+    job_start(&job, read_silence);
+    WaitForSingleObject(gate, 20000);
+    uv_timer_init(&loop, &timer);
+    timer.data = &job;
+    uv_timer_start(&timer, cancel_again, 0, 20);
+    run_until(&job.done);
+    ck_assert_int_eq(job.status, 0);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CloseHandle(silent);
+    CloseHandle(other);
+    CloseHandle(gate);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("exec_threads_windows");
+    TCase *tcase = tcase_create("exec_threads_windows");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, work_is_bounded_and_leaves_the_pool_alone);
+    tcase_add_test(tcase, work_that_waits_is_cancelled);
+    suite_add_tcase(s, tcase);
+    return s;
+}
+
+GL_UNIT_MAIN(suite)
