@@ -10,15 +10,39 @@
 
 /* ------------------------------------------------------------------ pseudo consoles */
 
-typedef HRESULT(WINAPI *create_fn)(COORD, HANDLE, HANDLE, DWORD, gl_exec_console *);
-typedef HRESULT(WINAPI *resize_fn)(gl_exec_console, COORD);
-typedef void(WINAPI *close_fn)(gl_exec_console);
+static const struct gl_exec_console_calls *other_calls;
 
 /* Older systems lack them, and so do mingw-w64's headers. */
 static void *function(const char *name)
 {
     HMODULE kernel = GetModuleHandleW(L"kernel32.dll");
     return kernel ? (void *)GetProcAddress(kernel, name) : NULL;
+}
+
+/* All are there, or none. */
+static struct gl_exec_console_calls find_calls(void)
+{
+    if (other_calls)
+        return *other_calls;
+    struct gl_exec_console_calls calls = {
+        .create = (HRESULT(WINAPI *)(COORD, HANDLE, HANDLE, DWORD, void **))function(
+            "CreatePseudoConsole"),
+        .resize = (HRESULT(WINAPI *)(void *, COORD))function("ResizePseudoConsole"),
+        .close = (void(WINAPI *)(void *))function("ClosePseudoConsole"),
+    };
+    if (!calls.create || !calls.resize || !calls.close)
+        return (struct gl_exec_console_calls){.create = NULL};
+    return calls;
+}
+
+void gl_exec_console_set_calls(const struct gl_exec_console_calls *calls)
+{
+    other_calls = calls;
+}
+
+bool gl_exec_console_available(void)
+{
+    return find_calls().create != NULL;
 }
 
 static COORD size_of(unsigned columns, unsigned rows)
@@ -34,74 +58,135 @@ static int error_of(HRESULT result)
                                                                              : ERROR_GEN_FAILURE);
 }
 
-bool gl_exec_console_available(void)
-{
-    return function("CreatePseudoConsole") && function("ResizePseudoConsole") &&
-           function("ClosePseudoConsole");
-}
+/* ------------------------------------------------------------------ a console's thread */
 
-int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE output,
-                        gl_exec_console *ret_console)
-{
-    create_fn create = (create_fn)function("CreatePseudoConsole");
-    if (!create)
-        return UV_ENOTSUP;
-    HRESULT result = create(size_of(columns, rows), input, output, 0, ret_console);
-    return FAILED(result) ? error_of(result) : 0;
-}
-
-int gl_exec_console_resize(gl_exec_console console, unsigned columns, unsigned rows)
-{
-    resize_fn resize = (resize_fn)function("ResizePseudoConsole");
-    if (!resize)
-        return UV_ENOTSUP;
-    HRESULT result = resize(console, size_of(columns, rows));
-    return FAILED(result) ? error_of(result) : 0;
-}
-
-/* A thread of its own: it may take as long as its reader, and the pool has few. */
-struct closing {
+/* It has one from the beginning: the end must not depend on whether one can be made then. */
+struct gl_exec_console {
+    struct gl_exec_console_calls calls;
+    void *pseudo; /* HPCON */
     uv_thread_t thread;
-    uv_async_t done;
-    gl_exec_console console;
+    uv_mutex_t lock;
+    uv_cond_t wake;
+    /* Under the lock. */
+    COORD size;
+    bool resize, resizing, close;
+    /* Since _close. */
+    uv_async_t closed;
     void (*on_closed)(void *ctx);
     void *ctx;
 };
 
-static void on_done_closed(uv_handle_t *handle)
+/* With the lock, which it lets go meanwhile. */
+static void resize_now(struct gl_exec_console *console)
 {
-    gl_free(GL_CONTAINER_OF((uv_async_t *)handle, struct closing, done));
+    COORD size = console->size;
+    console->resize = false;
+    console->resizing = true;
+    uv_mutex_unlock(&console->lock);
+    console->calls.resize(console->pseudo, size);
+    uv_mutex_lock(&console->lock);
+    console->resizing = false;
 }
 
-static void on_done(uv_async_t *async)
+static void serve(void *arg)
 {
-    struct closing *closing = GL_CONTAINER_OF(async, struct closing, done);
-    uv_thread_join(&closing->thread);
-    if (closing->on_closed)
-        closing->on_closed(closing->ctx);
-    uv_close((uv_handle_t *)async, on_done_closed);
+    struct gl_exec_console *console = arg;
+    uv_mutex_lock(&console->lock);
+    while (!console->close) {
+        if (console->resize)
+            resize_now(console);
+        else
+            uv_cond_wait(&console->wake, &console->lock);
+    }
+    uv_mutex_unlock(&console->lock);
+    console->calls.close(console->pseudo);
+    uv_async_send(&console->closed);
 }
 
-static void close_console(void *arg)
+static void free_console(struct gl_exec_console *console)
 {
-    struct closing *closing = arg;
-    close_fn close = (close_fn)function("ClosePseudoConsole");
-    if (close)
-        close(closing->console);
-    uv_async_send(&closing->done);
+    uv_cond_destroy(&console->wake);
+    uv_mutex_destroy(&console->lock);
+    gl_free(console);
 }
 
-void gl_exec_console_close(uv_loop_t *loop, gl_exec_console console, void (*on_closed)(void *ctx),
-                           void *ctx)
+static int init(struct gl_exec_console *console)
 {
-    struct closing *closing = GL_NEW0(struct closing);
-    closing->console = console;
-    closing->on_closed = on_closed;
-    closing->ctx = ctx;
-    uv_async_init(loop, &closing->done, on_done);
-    /* As when memory is out: there is nothing sensible to do. */
-    if (uv_thread_create(&closing->thread, close_console, closing) != 0)
-        abort();
+    int err = uv_mutex_init(&console->lock);
+    if (err)
+        return err;
+    err = uv_cond_init(&console->wake);
+    if (err)
+        uv_mutex_destroy(&console->lock);
+    return err;
+}
+
+int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE output,
+                        struct gl_exec_console **ret_console)
+{
+    struct gl_exec_console *console = GL_NEW0(struct gl_exec_console);
+    console->calls = find_calls();
+    int err = console->calls.create ? init(console) : UV_ENOTSUP;
+    if (err) {
+        gl_free(console);
+        return err;
+    }
+    HRESULT result =
+        console->calls.create(size_of(columns, rows), input, output, 0, &console->pseudo);
+    if (FAILED(result)) {
+        free_console(console);
+        return error_of(result);
+    }
+    err = uv_thread_create(&console->thread, serve, console);
+    if (err) { /* it has written nothing yet that could make this wait */
+        console->calls.close(console->pseudo);
+        free_console(console);
+        return err;
+    }
+    *ret_console = console;
+    return 0;
+}
+
+void *gl_exec_console_pseudo(const struct gl_exec_console *console)
+{
+    return console->pseudo;
+}
+
+void gl_exec_console_resize(struct gl_exec_console *console, unsigned columns, unsigned rows)
+{
+    uv_mutex_lock(&console->lock);
+    console->size = size_of(columns, rows);
+    console->resize = true;
+    uv_cond_signal(&console->wake);
+    uv_mutex_unlock(&console->lock);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    free_console(GL_CONTAINER_OF((uv_async_t *)handle, struct gl_exec_console, closed));
+}
+
+static void on_closed(uv_async_t *async)
+{
+    struct gl_exec_console *console = GL_CONTAINER_OF(async, struct gl_exec_console, closed);
+    uv_thread_join(&console->thread);
+    if (console->on_closed)
+        console->on_closed(console->ctx);
+    uv_close((uv_handle_t *)async, on_handle_closed);
+}
+
+void gl_exec_console_close(uv_loop_t *loop, struct gl_exec_console *console,
+                           void (*on_console_closed)(void *ctx), void *ctx)
+{
+    console->on_closed = on_console_closed;
+    console->ctx = ctx;
+    uv_async_init(loop, &console->closed, on_closed);
+    uv_mutex_lock(&console->lock);
+    console->close = true;
+    if (console->resizing) /* waits for a reader, as the closing may, but tells nobody of the end */
+        CancelSynchronousIo(console->thread);
+    uv_cond_signal(&console->wake);
+    uv_mutex_unlock(&console->lock);
 }
 
 /* ------------------------------------------------------------------ events */

@@ -11,9 +11,9 @@
 
 #include <stdbool.h>
 #include <uv.h>
+#include <windows.h>
 
-/* HPCON. */
-typedef void *gl_exec_console;
+struct gl_exec_console;
 
 /* Whether this Windows has them. */
 bool gl_exec_console_available(void);
@@ -22,15 +22,27 @@ bool gl_exec_console_available(void);
  * caller's, to be closed when a program was started with the console. 0, or negative UV_E*.
  */
 int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE output,
-                        gl_exec_console *ret_console);
-int gl_exec_console_resize(gl_exec_console console, unsigned columns, unsigned rows);
+                        struct gl_exec_console **ret_console);
+/* The HPCON, for PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE. */
+void *gl_exec_console_pseudo(const struct gl_exec_console *console);
+/* In a moment, on the console's thread: it waits while nobody reads the output. Of several sizes
+ * that come meanwhile the last one counts. */
+void gl_exec_console_resize(struct gl_exec_console *console, unsigned columns, unsigned rows);
 /*
- * On a thread, since it waits until its output was read ("ClosePseudoConsole function"): whoever
- * still has the console gets CTRL_CLOSE_EVENT, and the pipe of its output ends. `on_closed` (may be
- * NULL) comes from the loop.
+ * On that thread, too, since it waits until its output was read ("ClosePseudoConsole function"):
+ * whoever still has the console gets CTRL_CLOSE_EVENT, and the pipe of its output ends. `on_closed`
+ * (may be NULL) comes from the loop. Frees the console.
  */
-void gl_exec_console_close(uv_loop_t *loop, gl_exec_console console, void (*on_closed)(void *ctx),
-                           void *ctx);
+void gl_exec_console_close(uv_loop_t *loop, struct gl_exec_console *console,
+                           void (*on_closed)(void *ctx), void *ctx);
+
+/* The system's functions; for the tests, which have others. NULL: the system's again. */
+struct gl_exec_console_calls {
+    HRESULT(WINAPI *create)(COORD size, HANDLE input, HANDLE output, DWORD flags, void **ret);
+    HRESULT(WINAPI *resize)(void *pseudo, COORD size);
+    void(WINAPI *close)(void *pseudo);
+};
+void gl_exec_console_set_calls(const struct gl_exec_console_calls *calls);
 
 /* CTRL_C_EVENT or CTRL_BREAK_EVENT to all that have the console of this process. */
 enum gl_exec_event { GL_EXEC_EVENT_C, GL_EXEC_EVENT_BREAK };

@@ -273,8 +273,9 @@ static bool fill_attributes(struct gl_exec_launch *launch, struct start *start)
     (void)UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, start->jobs,
                                     sizeof(start->jobs), NULL, NULL);
     if (launch->console)
-        return UpdateProcThreadAttribute(list, 0, PSEUDOCONSOLE, launch->console,
-                                         sizeof(launch->console), NULL, NULL);
+        return UpdateProcThreadAttribute(list, 0, PSEUDOCONSOLE,
+                                         gl_exec_console_pseudo(launch->console), sizeof(void *),
+                                         NULL, NULL);
     memcpy(start->inherited, launch->std, sizeof(start->inherited));
     return UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, start->inherited,
                                      sizeof(start->inherited), NULL, NULL);

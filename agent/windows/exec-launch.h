@@ -31,7 +31,7 @@ struct gl_exec_launch {
     wchar_t *interpreter; /* of a batch file; NULL: none */
 
     /* From _run. */
-    gl_exec_console console; /* NULL: none */
+    struct gl_exec_console *console; /* NULL: none */
     HANDLE job, process;
     HANDLE thread; /* of it, which waits to be resumed */
     DWORD pid;

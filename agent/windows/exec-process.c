@@ -146,7 +146,7 @@ static void on_console_closed(void *ctx)
 
 static void close_console(struct gl_exec_process *p)
 {
-    gl_exec_console console = p->launch.console;
+    struct gl_exec_console *console = p->launch.console;
     if (!console)
         return;
     p->launch.console = NULL;
@@ -488,7 +488,7 @@ int gl_exec_process_resize(struct gl_exec_process *p, unsigned columns, unsigned
     p->columns = columns;
     p->rows = rows;
     if (p->started && p->launch.console)
-        (void)gl_exec_console_resize(p->launch.console, columns, rows);
+        gl_exec_console_resize(p->launch.console, columns, rows);
     return 0;
 }
 

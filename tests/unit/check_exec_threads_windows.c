@@ -6,6 +6,7 @@
 
 #include "mem.h"
 #include "unit.h"
+#include "windows/exec-console.h"
 #include "windows/exec-work.h"
 
 static uv_loop_t loop;
@@ -144,6 +145,79 @@ START_TEST(work_that_waits_is_cancelled)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ consoles */
+
+/* A console whose output nobody reads: a resize waits until the gate opens. */
+static HANDLE entered;
+static COORD sizes[8];
+static volatile LONG n_sizes, n_closed;
+static int console_thing;
+
+static HRESULT WINAPI fake_create(COORD size, HANDLE input, HANDLE output, DWORD flags, void **ret)
+{
+    (void)size;
+    (void)input;
+    (void)output;
+    (void)flags;
+    *ret = &console_thing;
+    return S_OK;
+}
+
+static HRESULT WINAPI fake_resize(void *pseudo, COORD size)
+{
+    ck_assert_ptr_eq(pseudo, &console_thing);
+    sizes[InterlockedIncrement(&n_sizes) - 1] = size;
+    SetEvent(entered);
+    WaitForSingleObject(gate, 20000);
+    return S_OK;
+}
+
+static void WINAPI fake_close(void *pseudo)
+{
+    ck_assert_ptr_eq(pseudo, &console_thing);
+    InterlockedIncrement(&n_closed);
+}
+
+static const struct gl_exec_console_calls fake_calls = {
+    .create = fake_create, .resize = fake_resize, .close = fake_close};
+
+static void console_closed(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+START_TEST(resizing_holds_nobody_up)
+{
+    struct gl_exec_console *console;
+    bool closed = false;
+    gate = CreateEventW(NULL, TRUE, FALSE, NULL);
+    entered = CreateEventW(NULL, FALSE, FALSE, NULL);
+    n_sizes = n_closed = 0;
+    gl_exec_console_set_calls(&fake_calls);
+    ck_assert_int_eq(gl_exec_console_new(80, 24, NULL, NULL, &console), 0);
+    ck_assert_ptr_eq(gl_exec_console_pseudo(console), &console_thing);
+    uint64_t before = uv_hrtime();
+    gl_exec_console_resize(console, 1, 1);
+    ck_assert_uint_eq(WaitForSingleObject(entered, 20000), WAIT_OBJECT_0);
+    for (unsigned i = 2; i < 1000; i++)
+        gl_exec_console_resize(console, i, i);
+    ck_assert_uint_lt(uv_hrtime() - before,
+                      UINT64_C(15000000000)); /* has not waited for the gate */
+    ck_assert_int_eq(n_sizes, 1);
+    SetEvent(gate);
+    ck_assert_uint_eq(WaitForSingleObject(entered, 20000), WAIT_OBJECT_0);
+    gl_exec_console_close(&loop, console, console_closed, &closed);
+    run_until(&closed);
+    ck_assert_int_eq(n_sizes, 2);
+    ck_assert_int_eq(sizes[0].X, 1);
+    ck_assert_int_eq(sizes[1].X, 999);
+    ck_assert_int_eq(n_closed, 1);
+    gl_exec_console_set_calls(NULL);
+    CloseHandle(entered);
+    CloseHandle(gate);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("exec_threads_windows");
@@ -152,6 +226,7 @@ static Suite *suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, work_is_bounded_and_leaves_the_pool_alone);
     tcase_add_test(tcase, work_that_waits_is_cancelled);
+    tcase_add_test(tcase, resizing_holds_nobody_up);
     suite_add_tcase(s, tcase);
     return s;
 }
