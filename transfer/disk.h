@@ -34,6 +34,7 @@ enum gl_disk_kind {
     GL_DISK_DEVICE,
 };
 const char *gl_disk_kind_text(enum gl_disk_kind kind); /* "a socket" */
+extern const char gl_disk_unknown_text[]; /* what it says of all that is none of these here */
 
 struct gl_disk_time {
     int64_t s; /* since 1970-01-01 UTC */
@@ -131,9 +132,12 @@ struct gl_disk_entry {
 };
 struct gl_disk_list {
     struct gl_disk_entry *entries;
-    size_t count;
+    size_t count, room; /* entries there are, and are allocated */
 };
 int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list);
+/* Takes the name. */
+void gl_disk_list_add(struct gl_disk_list *list, char *name, enum gl_disk_kind kind,
+                      uint64_t inode);
 void gl_disk_list_done(struct gl_disk_list *list);
 
 /* ------------------------------------------------------------------ files */

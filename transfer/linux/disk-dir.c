@@ -20,26 +20,7 @@ struct gl_dir {
     uint64_t device, inode;
 };
 
-const char *gl_disk_kind_text(enum gl_disk_kind kind)
-{
-    switch (kind) {
-    case GL_DISK_FILE:
-        return "a file";
-    case GL_DISK_DIRECTORY:
-        return "a directory";
-    case GL_DISK_LINK:
-        return "a symbolic link";
-    case GL_DISK_FIFO:
-        return "a named pipe";
-    case GL_DISK_SOCKET:
-        return "a socket";
-    case GL_DISK_DEVICE:
-        return "a device";
-    case GL_DISK_UNKNOWN:
-        break;
-    }
-    return "of an unknown kind";
-}
+const char gl_disk_unknown_text[] = "of an unknown kind";
 
 static enum gl_disk_kind kind_of_mode(mode_t mode)
 {
@@ -294,8 +275,7 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
         close(fd);
         return UV_ENOMEM;
     }
-    struct gl_disk_list list = {NULL, 0};
-    size_t room = 0;
+    struct gl_disk_list list = {NULL, 0, 0};
     int err = 0;
     for (;;) {
         errno = 0;
@@ -306,12 +286,8 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
         }
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (list.count == room) {
-            room = room ? 2 * room : 32;
-            list.entries = gl_realloc_array(list.entries, room, sizeof *list.entries);
-        }
-        list.entries[list.count++] = (struct gl_disk_entry){
-            gl_strdup(entry->d_name), kind_of_entry(entry->d_type), entry->d_ino};
+        gl_disk_list_add(&list, gl_strdup(entry->d_name), kind_of_entry(entry->d_type),
+                         entry->d_ino);
     }
     closedir(stream);
     if (err)
@@ -319,12 +295,4 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
     else
         *ret_list = list;
     return err;
-}
-
-void gl_disk_list_done(struct gl_disk_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        gl_free(list->entries[i].name);
-    gl_free(list->entries);
-    *list = (struct gl_disk_list){NULL, 0};
 }

@@ -18,26 +18,7 @@ struct gl_dir {
 #define DIR_ACCESS      FILE_LIST_DIRECTORY
 #define DIR_ACCESS_LESS 0
 
-const char *gl_disk_kind_text(enum gl_disk_kind kind)
-{
-    switch (kind) {
-    case GL_DISK_FILE:
-        return "a file";
-    case GL_DISK_DIRECTORY:
-        return "a directory";
-    case GL_DISK_LINK:
-        return "a symbolic link";
-    case GL_DISK_FIFO:
-        return "a named pipe";
-    case GL_DISK_SOCKET:
-        return "a socket";
-    case GL_DISK_DEVICE:
-        return "a device";
-    case GL_DISK_UNKNOWN:
-        break;
-    }
-    return "a reparse point of an unknown kind";
-}
+const char gl_disk_unknown_text[] = "a reparse point of an unknown kind";
 
 int gl_disk_stat(const char *path, enum gl_disk_links links, struct gl_disk_info *ret_info)
 {
@@ -413,31 +394,26 @@ int gl_dir_sync_all(struct gl_dir *dir)
 
 /* ------------------------------------------------------------------ listing */
 
-static void add_entry(struct gl_disk_list *list, size_t *room, const FILE_ID_BOTH_DIR_INFO *entry)
+static void add_entry(struct gl_disk_list *list, const FILE_ID_BOTH_DIR_INFO *entry)
 {
     size_t len = entry->FileNameLength / sizeof *entry->FileName;
     if ((len == 1 && entry->FileName[0] == L'.') ||
         (len == 2 && entry->FileName[0] == L'.' && entry->FileName[1] == L'.'))
         return;
-    if (list->count == *room) {
-        *room = *room ? 2 * *room : 32;
-        list->entries = gl_realloc_array(list->entries, *room, sizeof *list->entries);
-    }
     enum gl_disk_kind kind =
         entry->FileAttributes & (FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_DEVICE)
             ? GL_DISK_UNKNOWN
         : entry->FileAttributes & FILE_ATTRIBUTE_DIRECTORY ? GL_DISK_DIRECTORY
                                                            : GL_DISK_FILE;
-    list->entries[list->count++] = (struct gl_disk_entry){gl_disk_narrow(entry->FileName, len),
-                                                          kind, (uint64_t)entry->FileId.QuadPart};
+    gl_disk_list_add(list, gl_disk_narrow(entry->FileName, len), kind,
+                     (uint64_t)entry->FileId.QuadPart);
 }
 
 /* By a handle of its own: one that was listed before may not see what has come since. */
 int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
 {
-    struct gl_disk_list list = {NULL, 0};
+    struct gl_disk_list list = {NULL, 0, 0};
     const DWORD size = 64 * 1024;
-    size_t room = 0;
     HANDLE handle;
     int err = gl_disk_nt_open(dir->handle, L"", 0, FILE_LIST_DIRECTORY, FILE_OPEN, 0, &handle);
     if (err)
@@ -447,7 +423,7 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
         const uint8_t *at = buffer;
         for (;;) {
             const FILE_ID_BOTH_DIR_INFO *entry = (const void *)at;
-            add_entry(&list, &room, entry);
+            add_entry(&list, entry);
             if (!entry->NextEntryOffset)
                 break;
             at += entry->NextEntryOffset;
@@ -463,12 +439,4 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
     else
         *ret_list = list;
     return err;
-}
-
-void gl_disk_list_done(struct gl_disk_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        gl_free(list->entries[i].name);
-    gl_free(list->entries);
-    *list = (struct gl_disk_list){NULL, 0};
 }
