@@ -4,6 +4,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "file-io.h"
 #include "log.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
@@ -55,23 +56,17 @@ static struct gl_slice read_file(const char *dir, const char *name)
 
 static void wipe_file(uv_file fd)
 {
-    static char zeros[256];
-    uv_buf_t buf = uv_buf_init(zeros, sizeof(zeros));
-    uv_fs_t req;
-    uv_fs_write(NULL, &req, fd, &buf, 1, 0, NULL);
-    uv_fs_req_cleanup(&req);
-    uv_fs_fsync(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-    uv_fs_close(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
+    static const char zeros[256];
+    (void)gl_io_write(fd, zeros, sizeof(zeros));
+    (void)gl_io_sync(fd);
+    (void)gl_io_close(fd);
 }
 
 /* What lies at path, if there is anything, without a trace of what it was. */
 static void wipe_and_remove(const char *path)
 {
     uv_fs_t req;
-    uv_file fd = uv_fs_open(NULL, &req, path, UV_FS_O_WRONLY, 0, NULL);
-    uv_fs_req_cleanup(&req);
+    uv_file fd = gl_io_open(path, UV_FS_O_WRONLY);
     if (fd >= 0)
         wipe_file(fd);
     uv_fs_unlink(NULL, &req, path, NULL);
@@ -86,7 +81,8 @@ static int replace_key_file(const char *path, const struct gl_key *key, const ui
 {
     uv_fs_t req;
     char *old = gl_asprintf("%s.old", path);
-    uv_fs_unlink(NULL, &req, old, NULL); /* of an attempt that was stopped: perhaps the key itself */
+    uv_fs_unlink(NULL, &req, old,
+                 NULL); /* of an attempt that was stopped: perhaps the key itself */
     uv_fs_req_cleanup(&req);
     bool linked = uv_fs_link(NULL, &req, path, old, NULL) == 0;
     uv_fs_req_cleanup(&req);

@@ -9,6 +9,7 @@
 #include "config-owner.h"
 #include "config.h"
 #include "escape.h"
+#include "file-io.h"
 #include "mem.h"
 #include "utf8.h"
 
@@ -33,24 +34,14 @@ static const char *judge_file(uv_file fd, const uv_stat_t *st, int *ret_err)
 
 static int read_all(uv_file fd, char **ret_text, size_t *ret_len)
 {
-    size_t len = 0, size = GL_CONFIG_FILE_MAX + 1;
-    char *text = gl_alloc(size + 1);
-    while (len < size) {
-        uv_fs_t req;
-        uv_buf_t buf = uv_buf_init(text + len, (unsigned)(size - len));
-        int n = uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (n < 0) {
-            gl_free(text);
-            return n;
-        }
-        if (n == 0)
-            break;
-        len += (size_t)n;
-    }
-    if (len > GL_CONFIG_FILE_MAX) {
+    size_t len = 0;
+    char *text = gl_alloc(GL_CONFIG_FILE_MAX + 2);
+    int err = gl_io_read(fd, text, GL_CONFIG_FILE_MAX + 1, &len);
+    if (err == 0 && len > GL_CONFIG_FILE_MAX)
+        err = UV_E2BIG;
+    if (err < 0) {
         gl_free(text);
-        return UV_E2BIG;
+        return err;
     }
     text[len] = '\0';
     *ret_text = text;
@@ -63,8 +54,7 @@ int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **re
     uv_fs_t req;
     const char *why = NULL;
     /* O_NONBLOCK: a FIFO in this place must not hang the start. */
-    uv_file fd = uv_fs_open(NULL, &req, path, UV_FS_O_RDONLY | UV_FS_O_NONBLOCK, 0, NULL);
-    uv_fs_req_cleanup(&req);
+    uv_file fd = gl_io_open(path, UV_FS_O_RDONLY | UV_FS_O_NONBLOCK);
     int err = fd < 0 ? fd : uv_fs_fstat(NULL, &req, fd, NULL);
     if (fd >= 0) {
         if (err == 0)
@@ -72,8 +62,7 @@ int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **re
         uv_fs_req_cleanup(&req);
         if (err == 0)
             err = read_all(fd, ret_text, ret_len);
-        uv_fs_close(NULL, &req, fd, NULL);
-        uv_fs_req_cleanup(&req);
+        gl_io_close(fd);
     }
     if (err < 0) {
         char *raw = gl_asprintf("%s: %s", path, why ? why : uv_strerror(err));

@@ -4,24 +4,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "file-io.h"
 #include "secret-file.h"
-
-/* uv_fs_* without a loop and a callback are plain blocking calls, and the same on both systems. */
-
-static int file_open(const char *path, int flags)
-{
-    uv_fs_t req;
-    int fd = uv_fs_open(NULL, &req, path, flags, 0600, NULL);
-    uv_fs_req_cleanup(&req);
-    return fd;
-}
-
-static void file_close(int fd)
-{
-    uv_fs_t req;
-    uv_fs_close(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-}
 
 static int file_size(int fd, uint64_t *ret_size)
 {
@@ -33,27 +17,9 @@ static int file_size(int fd, uint64_t *ret_size)
     return err;
 }
 
-/* All of len bytes, or as many as there are; returns how many. */
-static ssize_t file_read(int fd, char *data, size_t len)
-{
-    size_t done = 0;
-    while (done < len) {
-        uv_fs_t req;
-        uv_buf_t buf = uv_buf_init(data + done, (unsigned)(len - done));
-        int n = uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (n < 0)
-            return n;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
-
 static int read_whole(const char *path, char **ret_text, size_t *ret_len, struct gl_why *why)
 {
-    int fd = file_open(path, UV_FS_O_RDONLY);
+    int fd = gl_io_open(path, UV_FS_O_RDONLY);
     if (fd < 0)
         return gl_why(why, fd, "%s: %s", path, uv_strerror(fd));
     char *text = NULL;
@@ -61,23 +27,17 @@ static int read_whole(const char *path, char **ret_text, size_t *ret_len, struct
     int err = file_size(fd, &size);
     if (err == 0 && size > GL_STORE_MAX)
         err = UV_EFBIG;
+    if (err == 0) {
+        text = gl_alloc(size);
+        err = gl_io_read(fd, text, size, ret_len);
+    }
+    gl_io_close(fd);
     if (err < 0) {
-        gl_why(why, err, "%s: %s", path, uv_strerror(err));
-        goto out;
+        gl_free(text);
+        return gl_why(why, err, "%s: %s", path, uv_strerror(err));
     }
-    text = gl_alloc(size);
-    ssize_t n = file_read(fd, text, size);
-    if (n < 0) {
-        err = gl_why(why, (int)n, "%s: %s", path, uv_strerror((int)n));
-        goto out;
-    }
-    *ret_len = (size_t)n;
     *ret_text = text;
-    text = NULL;
-out:
-    gl_free(text);
-    file_close(fd);
-    return err;
+    return 0;
 }
 
 int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct gl_why *why)

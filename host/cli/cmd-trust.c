@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "escape.h"
+#include "file-io.h"
 #include "guest-words.h"
 #include "json.h"
 #include "mem.h"
@@ -168,62 +169,10 @@ struct export_file {
     int error;
 };
 
-/* uv_fs_* without a loop and a callback are plain blocking calls, and the same on both systems. */
-
-static int write_all(uv_file fd, const uint8_t *data, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        uv_fs_t req;
-        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data + at, (unsigned)(len - at));
-        int n = uv_fs_write(NULL, &req, fd, &buf, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (n < 0)
-            return n;
-        at += (size_t)n;
-    }
-    return 0;
-}
-
-/* Bytes until the end, or as many as fit; how many. */
-static int read_all(uv_file fd, uint8_t *data, size_t size)
-{
-    size_t len = 0;
-    while (len < size) {
-        uv_fs_t req;
-        uv_buf_t buf = uv_buf_init((char *)data + len, (unsigned)(size - len));
-        int n = uv_fs_read(NULL, &req, fd, &buf, 1, -1, NULL);
-        uv_fs_req_cleanup(&req);
-        if (n < 0)
-            return n;
-        if (n == 0)
-            break;
-        len += (size_t)n;
-    }
-    return (int)len;
-}
-
-static uv_file open_file(const char *path)
-{
-    uv_fs_t req;
-    int fd = uv_fs_open(NULL, &req, path, UV_FS_O_RDONLY, 0, NULL);
-    uv_fs_req_cleanup(&req);
-    return fd;
-}
-
-static int close_file(uv_file fd)
-{
-    uv_fs_t req;
-    int err = uv_fs_close(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-    return err;
-}
-
 static int sync_and_close(uv_file fd)
 {
-    uv_fs_t req;
-    int err = uv_fs_fsync(NULL, &req, fd, NULL);
-    uv_fs_req_cleanup(&req);
-    int closed = close_file(fd);
+    int err = gl_io_sync(fd);
+    int closed = gl_io_close(fd);
     return err < 0 ? err : closed;
 }
 
@@ -238,7 +187,7 @@ static void export_write(void *ctx, const ProtobufCMessage *item)
         file->error = fd;
         return;
     }
-    file->error = write_all(fd, bundle->bundle.data, bundle->bundle.len);
+    file->error = gl_io_write(fd, bundle->bundle.data, bundle->bundle.len);
     int err = named ? sync_and_close(fd) : 0;
     if (file->error == 0)
         file->error = err;
@@ -272,19 +221,20 @@ static int site_join(struct gl_cli *cli, int argc, char **argv)
     if (argc != 1)
         return gl_cli_usage(cli, "trust site join wants the FILE that 'trust site export' wrote");
     bool named = strcmp(argv[0], "-") != 0;
-    uv_file in = named ? open_file(argv[0]) : STDIN;
+    uv_file in = named ? gl_io_open(argv[0], UV_FS_O_RDONLY) : STDIN;
     if (in < 0)
         return gl_cli_error(cli, NULL, gl_status_from_errno(in), "cannot read %s: %s", argv[0],
                             uv_strerror(in));
     uint8_t *bundle = gl_alloc(BUNDLE_MAX + 1);
-    int status, len = read_all(in, bundle, BUNDLE_MAX + 1);
+    size_t len = 0;
+    int status, err = gl_io_read(in, bundle, BUNDLE_MAX + 1, &len);
     if (named)
-        close_file(in);
-    if (len < 0 || len > (int)BUNDLE_MAX) {
+        gl_io_close(in);
+    if (err < 0 || len > BUNDLE_MAX) {
         status =
             gl_cli_error(cli, NULL, GL_STATUS_INVALID, "%s cannot be read or is too big", argv[0]);
     } else {
-        request.bundle = (ProtobufCBinaryData){(size_t)len, bundle};
+        request.bundle = (ProtobufCBinaryData){len, bundle};
         status = site_call(cli, "site_join", &request);
     }
     gl_secure_free(bundle, BUNDLE_MAX + 1);
