@@ -191,44 +191,66 @@ void gl_exec_console_close(uv_loop_t *loop, struct gl_exec_console *console,
 
 /* ------------------------------------------------------------------ events */
 
-struct ringing {
-    uv_work_t work;
-    unsigned long pid;
-    enum gl_exec_event event;
-};
+#define HELPER_MS 5000 /* for what takes a moment */
 
-static void ring(uv_work_t *work)
+static bool start_helper(const struct gl_exec_bell *bell, HANDLE *ret_helper)
 {
-    struct ringing *ringing = GL_CONTAINER_OF(work, struct ringing, work);
     wchar_t self[4096], order[32], line[] = L"guestlink-agent " TEXT(GL_EXEC_HELPER_OPTION);
     STARTUPINFOW startup = {.cb = sizeof(startup)};
     PROCESS_INFORMATION helper;
     DWORD length = GetModuleFileNameW(NULL, self, GL_ARRAY_SIZE(self));
     if (length == 0 || length >= GL_ARRAY_SIZE(self))
-        return;
-    _snwprintf(order, GL_ARRAY_SIZE(order), L"%lu,%d", ringing->pid, (int)ringing->event);
+        return false;
+    _snwprintf(order, GL_ARRAY_SIZE(order), L"%lu,%d", bell->pid, (int)bell->event);
     /* In its environment, which is only this: what the system has there it does not need. */
     wchar_t block[64] = {0};
     _snwprintf(block, GL_ARRAY_SIZE(block) - 2, L"%ls=%ls", GL_EXEC_EVENT_VARIABLE, order);
     if (!CreateProcessW(self, line, NULL, NULL, FALSE,
                         DETACHED_PROCESS | CREATE_UNICODE_ENVIRONMENT, block, NULL, &startup,
                         &helper))
-        return;
+        return false;
     CloseHandle(helper.hThread);
-    CloseHandle(helper.hProcess);
+    *ret_helper = helper.hProcess;
+    return true;
 }
 
-static void rung(uv_work_t *work, int status)
+static void ring(struct gl_exec_work *work)
 {
+    struct gl_exec_bell *bell = GL_CONTAINER_OF(work, struct gl_exec_bell, work);
+    HANDLE either[2] = {NULL, bell->process};
+    if (WaitForSingleObject(bell->process, 0) != WAIT_TIMEOUT || !start_helper(bell, &either[0]))
+        return;
+    if (WaitForMultipleObjects(2, either, FALSE, HELPER_MS) != WAIT_OBJECT_0)
+        TerminateProcess(either[0], 1);
+    CloseHandle(either[0]);
+}
+
+static void rung(struct gl_exec_work *work, int status)
+{
+    struct gl_exec_bell *bell = GL_CONTAINER_OF(work, struct gl_exec_bell, work);
     (void)status;
-    gl_free(GL_CONTAINER_OF(work, struct ringing, work));
+    bell->ringing = false;
+    if (bell->again)
+        gl_exec_bell_ring(work->ended.loop, bell);
+    else
+        bell->on_quiet(bell->ctx);
 }
 
-void gl_exec_console_event(uv_loop_t *loop, unsigned long pid, enum gl_exec_event event)
+bool gl_exec_bell_ring(uv_loop_t *loop, struct gl_exec_bell *bell)
 {
-    struct ringing *ringing = GL_NEW0(struct ringing);
-    ringing->pid = pid;
-    ringing->event = event;
-    if (uv_queue_work(loop, &ringing->work, ring, rung) != 0)
-        gl_free(ringing);
+    bell->again = bell->ringing;
+    if (bell->ringing)
+        return false;
+    bell->ringing = true;
+    bell->work.run = ring;
+    bell->work.done = rung;
+    gl_exec_work_start(loop, &bell->work);
+    return true;
+}
+
+void gl_exec_bell_stop(struct gl_exec_bell *bell)
+{
+    bell->again = false;
+    if (bell->ringing)
+        gl_exec_work_cancel(&bell->work);
 }

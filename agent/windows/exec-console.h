@@ -13,6 +13,8 @@
 #include <uv.h>
 #include <windows.h>
 
+#include "windows/exec-work.h"
+
 struct gl_exec_console;
 
 /* Whether this Windows has them. */
@@ -44,15 +46,29 @@ struct gl_exec_console_calls {
 };
 void gl_exec_console_set_calls(const struct gl_exec_console_calls *calls);
 
-/* CTRL_C_EVENT or CTRL_BREAK_EVENT to all that have the console of this process. */
+/* CTRL_C_EVENT or CTRL_BREAK_EVENT to all that have the console of a process. */
 enum gl_exec_event { GL_EXEC_EVENT_C, GL_EXEC_EVENT_BREAK };
 /* What the helper is told: "PID,EVENT". */
 #define GL_EXEC_EVENT_VARIABLE L"GUESTLINK_EXEC_EVENT"
 /*
  * A process has one console at most, so another one, --exec-helper, joins theirs for a moment. On
- * a thread of the pool; nobody hears whether it came about: programs without a console hear
- * nothing.
+ * a thread of exec's; nobody hears whether it came about: programs without a console hear nothing.
+ * One bell is for one process and one event, and is rung one at a time.
  */
-void gl_exec_console_event(uv_loop_t *loop, unsigned long pid, enum gl_exec_event event);
+struct gl_exec_bell {
+    /* Open for as long as it rings, so that its number is nobody else's. */
+    HANDLE process;
+    unsigned long pid;
+    enum gl_exec_event event;
+    void (*on_quiet)(void *ctx); /* from the loop, when it rings no more */
+    void *ctx;
+    /* Private. */
+    struct gl_exec_work work;
+    bool ringing, again;
+};
+/* Once more after this time if it rings already. false: so it does, and on_quiet comes but once. */
+bool gl_exec_bell_ring(uv_loop_t *loop, struct gl_exec_bell *bell);
+/* The process has ended: if it rings, on_quiet comes soon. */
+void gl_exec_bell_stop(struct gl_exec_bell *bell);
 
 #endif

@@ -47,7 +47,8 @@ struct gl_exec_process {
     struct gl_exec_output out[2];
     size_t n_out;
     struct gl_exec_input in;
-    unsigned handles; /* open ones; the last ends it all */
+    struct gl_exec_bell bells[2]; /* by event */
+    unsigned handles;             /* open ones; the last ends it all */
     uint64_t kill_after, kill_at;
     unsigned columns, rows; /* that came before it was started; 0: none */
     unsigned early;         /* signals that did, 1 << number */
@@ -64,6 +65,7 @@ struct gl_exec_process {
 static void look(struct gl_exec_process *p);
 static void look_settled(struct gl_exec_process *p);
 static void set_reading(struct gl_exec_process *p);
+static void stop_ringing(struct gl_exec_process *p);
 
 /* ------------------------------------------------------------------ the end */
 
@@ -111,7 +113,8 @@ static void on_handle_closed(uv_handle_t *handle)
     handle_closed(handle->data);
 }
 
-static void on_pipe_closed(void *ctx)
+/* Of a pipe, or of a bell that is quiet. */
+static void on_part_closed(void *ctx)
 {
     handle_closed(ctx);
 }
@@ -169,6 +172,7 @@ static void look(struct gl_exec_process *p)
     p->finishing = true;
     decide(p, GL_STATUS_INTERNAL, "the program cannot be ended");
     close_console(p);
+    stop_ringing(p);
     gl_exec_input_close(&p->in);
     if (p->wait)
         UnregisterWaitEx(p->wait, INVALID_HANDLE_VALUE);
@@ -246,7 +250,7 @@ static void on_output_change(void *ctx, struct gl_exec_output *output)
 static const struct gl_exec_output_events output_events = {
     .on_data = on_output_data,
     .on_change = on_output_change,
-    .on_closed = on_pipe_closed,
+    .on_closed = on_part_closed,
 };
 
 static void set_reading(struct gl_exec_process *p)
@@ -307,6 +311,25 @@ static void on_job_look(uv_timer_t *timer)
 }
 
 /* Of what was started and has not ended. */
+static void ring(struct gl_exec_process *p, enum gl_exec_event event)
+{
+    struct gl_exec_bell *bell = &p->bells[event];
+    bell->process = p->launch.process;
+    bell->pid = p->launch.pid;
+    bell->event = event;
+    bell->on_quiet = on_part_closed;
+    bell->ctx = p;
+    if (gl_exec_bell_ring(p->loop, bell))
+        p->handles++;
+}
+
+static void stop_ringing(struct gl_exec_process *p)
+{
+    for (size_t i = 0; i < GL_ARRAY_SIZE(p->bells); i++)
+        gl_exec_bell_stop(&p->bells[i]);
+}
+
+/* Likewise. */
 static void begin_ending(struct gl_exec_process *p)
 {
     if (p->ending)
@@ -316,7 +339,7 @@ static void begin_ending(struct gl_exec_process *p)
     if (p->terminal)
         close_console(p);
     else
-        gl_exec_console_event(p->loop, p->launch.pid, GL_EXEC_EVENT_BREAK);
+        ring(p, GL_EXEC_EVENT_BREAK);
     uv_timer_start(&p->job_timer, on_job_look, LOOK_MS, LOOK_MS);
 }
 
@@ -471,13 +494,13 @@ int gl_exec_process_signal(struct gl_exec_process *p, int exec_signal)
     if (p->exited)
         return 0;
     if (exec_signal == GL__EXEC_SIGNAL__EXEC_SIGNAL_QUIT)
-        gl_exec_console_event(p->loop, p->launch.pid, GL_EXEC_EVENT_BREAK);
+        ring(p, GL_EXEC_EVENT_BREAK);
     else if (exec_signal != GL__EXEC_SIGNAL__EXEC_SIGNAL_INT)
         begin_ending(p);
     else if (p->terminal)
         gl_exec_input_type(&p->in, "\x03");
     else
-        gl_exec_console_event(p->loop, p->launch.pid, GL_EXEC_EVENT_C);
+        ring(p, GL_EXEC_EVENT_C);
     return 0;
 }
 
@@ -590,7 +613,7 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
     p->kill_after = spec->kill_after_ms ? spec->kill_after_ms : GL_EXEC_KILL_AFTER_MS;
     p->result.text = p->result.signal_name = "";
     p->in.on_used = on_input_used;
-    p->in.on_closed = on_pipe_closed;
+    p->in.on_closed = on_part_closed;
     p->in.ctx = p;
     gl_exec_launch_init(&p->launch, spec);
     /* That Ctrl-C is not heard is passed on to programs ("SetConsoleCtrlHandler function",

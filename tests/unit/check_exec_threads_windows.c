@@ -4,10 +4,13 @@
 #include <uv.h>
 #include <windows.h>
 
+#include "exec-helper.h"
 #include "mem.h"
 #include "unit.h"
 #include "windows/exec-console.h"
 #include "windows/exec-work.h"
+
+#define HELPER_GATE L"gl-check-exec-threads"
 
 static uv_loop_t loop;
 
@@ -218,6 +221,54 @@ START_TEST(resizing_holds_nobody_up)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ events */
+
+/* This program takes the helper's place, and waits until it is ended. */
+static LONG count_helpers(void)
+{
+    LONG count = 0;
+    while (count < 100 && WaitForSingleObject(gate, count ? 500 : 20000) == WAIT_OBJECT_0)
+        count++;
+    return count;
+}
+
+static void bell_quiet(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+START_TEST(events_do_not_pile_up)
+{
+    STARTUPINFOW startup = {.cb = sizeof(startup)};
+    PROCESS_INFORMATION made;
+    wchar_t line[] = L"cmd.exe /c pause";
+    int quiet = 0;
+    gate = CreateSemaphoreW(NULL, 0, 1000, HELPER_GATE);
+    ck_assert(CreateProcessW(NULL, line, NULL, NULL, FALSE, CREATE_SUSPENDED, NULL, NULL, &startup,
+                             &made));
+    struct gl_exec_bell bell = {.process = made.hProcess,
+                                .pid = made.dwProcessId,
+                                .event = GL_EXEC_EVENT_C,
+                                .on_quiet = bell_quiet,
+                                .ctx = &quiet};
+    ck_assert(gl_exec_bell_ring(&loop, &bell));
+    for (int i = 0; i < 50; i++)
+        ck_assert(!gl_exec_bell_ring(&loop, &bell));
+    ck_assert_int_eq(count_helpers(), 1);
+    /* The second is not rung when the process is gone, and the first is not waited for. */
+    uint64_t before = uv_hrtime();
+    TerminateProcess(made.hProcess, 0);
+    gl_exec_bell_stop(&bell);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    ck_assert_int_eq(quiet, 1);
+    ck_assert_uint_lt(uv_hrtime() - before, UINT64_C(4000000000));
+    ck_assert_uint_eq(WaitForSingleObject(gate, 200), WAIT_TIMEOUT);
+    CloseHandle(made.hThread);
+    CloseHandle(made.hProcess);
+    CloseHandle(gate);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("exec_threads_windows");
@@ -227,8 +278,18 @@ static Suite *suite(void)
     tcase_add_test(tcase, work_is_bounded_and_leaves_the_pool_alone);
     tcase_add_test(tcase, work_that_waits_is_cancelled);
     tcase_add_test(tcase, resizing_holds_nobody_up);
+    tcase_add_test(tcase, events_do_not_pile_up);
     suite_add_tcase(s, tcase);
     return s;
 }
 
-GL_UNIT_MAIN(suite)
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], GL_EXEC_HELPER_OPTION) == 0) {
+        HANDLE said = OpenSemaphoreW(SEMAPHORE_MODIFY_STATE, FALSE, HELPER_GATE);
+        ReleaseSemaphore(said, 1, NULL);
+        Sleep(60000);
+        return 0;
+    }
+    return gl_unit_run(suite());
+}
