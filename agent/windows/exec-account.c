@@ -213,32 +213,86 @@ static int become(const struct found *found, struct gl_exec_account *account,
     return error ? fail_logon(failure, account->name, error) : 0;
 }
 
-/* What LoadUserProfileW() asks of its caller. */
-static void enable(HANDLE token, const wchar_t *privilege)
+/* ------------------------------------------------------------------ profiles */
+
+static const wchar_t *const profile_privileges[] = {L"SeBackupPrivilege", L"SeRestorePrivilege"};
+
+static void set_privileges(HANDLE token, DWORD attributes)
 {
-    TOKEN_PRIVILEGES change = {.PrivilegeCount = 1};
-    change.Privileges[0].Attributes = SE_PRIVILEGE_ENABLED;
-    if (LookupPrivilegeValueW(NULL, privilege, &change.Privileges[0].Luid))
-        AdjustTokenPrivileges(token, FALSE, &change, 0, NULL, NULL);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(profile_privileges); i++) {
+        TOKEN_PRIVILEGES change = {.PrivilegeCount = 1};
+        change.Privileges[0].Attributes = attributes;
+        if (LookupPrivilegeValueW(NULL, profile_privileges[i], &change.Privileges[0].Luid))
+            AdjustTokenPrivileges(token, FALSE, &change, 0, NULL, NULL);
+    }
+}
+
+/* One at a time, or one would take them from the other. */
+static DWORD call_with_process(DWORD (*call)(void *ctx), void *ctx)
+{
+    static SRWLOCK lock = SRWLOCK_INIT;
+    HANDLE token;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &token))
+        return GetLastError();
+    AcquireSRWLockExclusive(&lock);
+    set_privileges(token, SE_PRIVILEGE_ENABLED);
+    DWORD error = call(ctx);
+    set_privileges(token, 0);
+    ReleaseSRWLockExclusive(&lock);
+    CloseHandle(token);
+    return error;
+}
+
+/* To the thread alone: with the process's, any file that the agent opens meanwhile would be opened
+ * past its permissions. So that is for a Windows only that asks for the process's. */
+DWORD gl_exec_call_privileged(DWORD (*call)(void *ctx), void *ctx)
+{
+    HANDLE token;
+    if (!ImpersonateSelf(SecurityImpersonation))
+        return GetLastError();
+    if (OpenThreadToken(GetCurrentThread(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, TRUE, &token)) {
+        set_privileges(token, SE_PRIVILEGE_ENABLED);
+        CloseHandle(token);
+    }
+    DWORD error = call(ctx);
+    /* It must not go on with what it has no business with. */
+    if (!RevertToSelf())
+        abort();
+    return error == ERROR_PRIVILEGE_NOT_HELD ? call_with_process(call, ctx) : error;
+}
+
+struct loading {
+    struct gl_exec_account *account;
+    PROFILEINFOW info;
+};
+
+static DWORD do_load(void *ctx)
+{
+    struct loading *loading = ctx;
+    return LoadUserProfileW(loading->account->token, &loading->info) ? 0 : GetLastError();
+}
+
+static DWORD do_unload(void *ctx)
+{
+    struct gl_exec_account *account = ctx;
+    return UnloadUserProfile(account->token, account->profile) ? 0 : GetLastError();
 }
 
 static int load_profile(const struct found *found, struct gl_exec_account *account,
                         struct gl_exec_failure *failure)
 {
-    HANDLE self;
     wchar_t name[257];
     memcpy(name, found->name, sizeof(name));
-    PROFILEINFOW info = {.dwSize = sizeof(info), .dwFlags = PI_NOUI, .lpUserName = name};
-    if (OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, &self)) {
-        enable(self, L"SeBackupPrivilege");
-        enable(self, L"SeRestorePrivilege");
-        CloseHandle(self);
-    }
-    if (LoadUserProfileW(account->token, &info)) {
-        account->profile = info.hProfile;
+    struct loading loading = {
+        .account = account,
+        .info = {.dwSize = sizeof(loading.info), .dwFlags = PI_NOUI, .lpUserName = name},
+    };
+    DWORD error = gl_exec_call_privileged(do_load, &loading);
+    if (error == 0) {
+        account->profile = loading.info.hProfile;
         return 0;
     }
-    char *why = gl_exec_error_text(GetLastError());
+    char *why = gl_exec_error_text(error);
     gl_exec_fail(failure, GL_STATUS_UNAVAILABLE, "the profile of user '%s' cannot be loaded: %s",
                  account->name, why);
     gl_free(why);
@@ -355,7 +409,7 @@ int gl_exec_account_find(const char *user, const char *session, struct gl_exec_a
 void gl_exec_account_done(struct gl_exec_account *account)
 {
     if (account->profile)
-        UnloadUserProfile(account->token, account->profile);
+        gl_exec_call_privileged(do_unload, account);
     if (account->token)
         CloseHandle(account->token);
     gl_free(account->variables);

@@ -37,7 +37,14 @@ int gl_exec_account_find(const char *user, const char *session, struct gl_exec_a
 /* Unloads the profile, too. Fine for one that is all zeros. */
 void gl_exec_account_done(struct gl_exec_account *account);
 
-/* ---- decisions, for the tests */
+/* ---- parts, for the tests */
+
+/*
+ * What LoadUserProfileW() and UnloadUserProfile() ask of their caller, SE_BACKUP_NAME and
+ * SE_RESTORE_NAME ("LoadUserProfileW function", learn.microsoft.com): enabled for this thread and
+ * this call. Returns what it does, or the error of becoming that.
+ */
+DWORD gl_exec_call_privileged(DWORD (*call)(void *ctx), void *ctx);
 
 /* "console" or a number in decimal that is one of a session. */
 bool gl_exec_session_parse(const char *text, DWORD console, DWORD *ret_session);

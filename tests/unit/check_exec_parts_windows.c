@@ -306,12 +306,67 @@ START_TEST(names_are_folded)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ privileges */
+
+/* 1: enabled, 0: not; -1: the token does not have it. */
+static int has_enabled(HANDLE token, const wchar_t *privilege)
+{
+    union {
+        TOKEN_PRIVILEGES all;
+        BYTE bytes[4096];
+    } buffer;
+    LUID id;
+    DWORD got;
+    ck_assert(LookupPrivilegeValueW(NULL, privilege, &id));
+    ck_assert(GetTokenInformation(token, TokenPrivileges, &buffer, sizeof(buffer), &got));
+    for (DWORD i = 0; i < buffer.all.PrivilegeCount; i++) {
+        const LUID_AND_ATTRIBUTES *one = &buffer.all.Privileges[i];
+        if (one->Luid.LowPart == id.LowPart && one->Luid.HighPart == id.HighPart)
+            return (one->Attributes & SE_PRIVILEGE_ENABLED) != 0;
+    }
+    return -1;
+}
+
+static int of_process(void)
+{
+    HANDLE token;
+    ck_assert(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    int enabled = has_enabled(token, L"SeBackupPrivilege");
+    CloseHandle(token);
+    return enabled;
+}
+
+static DWORD look_at_privileges(void *ctx)
+{
+    HANDLE token;
+    ck_assert(OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token));
+    if (*(int *)ctx >= 0) { /* an administrator, as under Wine */
+        ck_assert_int_eq(has_enabled(token, L"SeBackupPrivilege"), 1);
+        ck_assert_int_eq(has_enabled(token, L"SeRestorePrivilege"), 1);
+    }
+    CloseHandle(token);
+    ck_assert_int_eq(of_process(), *(int *)ctx);
+    return 4711;
+}
+
+START_TEST(privileges_are_those_of_a_thread_for_a_call)
+{
+    HANDLE token;
+    int before = of_process();
+    ck_assert_int_ne(before, 1);
+    ck_assert_uint_eq(gl_exec_call_privileged(look_at_privileges, &before), 4711);
+    ck_assert(!OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, TRUE, &token));
+    ck_assert_int_eq(of_process(), before);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("exec_parts_windows", lines_for_the_c_runtime, lines_for_batch_files,
                          names_of_batch_files, environment_is_sorted_and_changed,
                          paths_are_seen_from_a_folder, sessions, accounts_have_short_names,
-                         logon_messages, names_of_windows, machine_of_smbios, names_are_folded);
+                         logon_messages, names_of_windows, machine_of_smbios, names_are_folded,
+                         privileges_are_those_of_a_thread_for_a_call);
 }
 
 GL_UNIT_MAIN(suite)
