@@ -150,7 +150,8 @@ include=$include,libconfuse2,libjansson4,libprotobuf-c1,libsodium23,libuv1,libxx
 mmdebstrap --quiet --variant=minbase --include="$include" "$suite" "$tree" || fail "no tree could be made"
 mount -t proc proc "$tree/proc"
 in_tree() { LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
-# As Fedora: a folder that is there, nothing is on by itself, and PAM's common part has another name.
+# As Fedora: a folder that is there, nothing is on by itself, PAM's common part has another name, and what has no rules is
+# denied.
 mkdir "$tree/usr/share/licenses"
 echo 'disable *' >"$tree/usr/lib/systemd/system-preset/99-default-disable.preset"
 cat >"$tree/etc/pam.d/password-auth" <<'EOF'
@@ -159,6 +160,9 @@ session  required  pam_limits.so
 -session optional  pam_systemd.so
 session  required  pam_unix.so
 EOF
+for kind in auth account password session; do
+    echo "$kind required pam_deny.so"
+done >"$tree/etc/pam.d/other"
 echo 'LANG=C.UTF-8' >"$tree/etc/locale.conf"
 echo 'GL_FROM_PAM=yes' >>"$tree/etc/environment"
 # A manager seems to run if /run/systemd/system is there, and then is not asked but written down. /agent has the agent's process.

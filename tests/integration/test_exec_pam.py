@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from world import FULL, GUEST, opened, program, until, World
+from world import FULL, GUEST, opened, program, SOURCE, until, World
 
 G = GUEST
 
@@ -119,6 +119,32 @@ def test_it_may_refuse(pam, kind):
     result = pam.gl("exec", "-u", "nobody", G, "--", "true")
     assert result.returncode == 125 and result.stdout == b""
     assert "PAM" in result.err and "nobody" in result.err and result.err.count("\n") == 1
+
+
+KINDS = ("auth", "account", "password", "session")
+
+
+@pytest.mark.parametrize("system", ["debian", "fedora"])
+def test_the_file_that_is_shipped_is_enough(pam, system):
+    """Where what has no rules is denied ("other"), as on Fedora: with the common parts alone beside it."""
+    with open(os.path.join(SOURCE, "packaging/pam", "guestlink." + system), encoding="ascii") as file:
+        text = file.read()
+    beside = {"other": "".join(f"{kind} required pam_deny.so\n" for kind in KINDS),
+              "common-account": "account required pam_permit.so\n",
+              "common-session": pam.record,
+              "password-auth": "account required pam_permit.so\n" + pam.record}
+    folder = os.path.dirname(pam.service)
+    try:
+        for name, rules in beside.items():
+            with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                file.write(rules)
+        write(pam, text)
+        result = pam.gl("exec", "-u", "nobody", G, "--", "id", "-un")
+        assert (result.returncode, result.out) == (0, "nobody\n"), result
+        assert log(pam) == [f"{what}_session guestlink nobody guestlink" for what in ("open", "close")]
+    finally:
+        for name in beside:
+            os.unlink(os.path.join(folder, name))
 
 
 @pytest.mark.skipif(not FULL, reason="it takes 30 s: make check-full")
