@@ -13,7 +13,7 @@
 #define GL_INFO_FILESYSTEMS_MAX 256u
 #define GL_INFO_SESSIONS_MAX    256u
 
-/* All but file systems, services and versions. On the loop's thread: reads only what the kernel or
+/* All but the following, services and versions. On the loop's thread: reads only what the kernel or
  * a cache answers at once. */
 void gl_info_collect(Gl__Info *info);
 /*
@@ -21,6 +21,11 @@ void gl_info_collect(Gl__Info *info);
  * network. On a thread of the pool: it may hang, on a device that does not answer.
  */
 void gl_info_collect_filesystems(Gl__Info *info);
+/*
+ * What other processes of the system have to answer; names, addresses and sessions at most. On a
+ * thread of the pool: they may not.
+ */
+void gl_info_collect_answers(Gl__Info *info);
 
 /* For the implementations: a copy of the text, with what is not UTF-8 or not printable escaped.
  * NULL or "" leaves the field alone. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * info.get: what the guest is. All is gathered at once but the space in file systems, which is
- * asked for on the thread pool, by one scan at a time that all callers wait for. A scan that hangs
- * on a dead device holds one thread; callers get the rest without it.
+ * info.get: what the guest is. All is gathered at once but what may hang, which is asked for on the
+ * thread pool: the space in file systems, and what other processes answer. Each of the two is a
+ * part with one scan at a time, which all callers wait for. A scan that hangs, as on a dead device,
+ * holds one thread; callers get the rest without it.
  */
 #include "info.h"
 
@@ -15,24 +16,38 @@
 #include "registry.h"
 #include "service.h"
 
-#define SCAN_MS 2000u /* how long a caller waits for the file systems */
+#define SCAN_MS 2000u /* how long a caller waits for a part */
+
+static void (*const parts[])(Gl__Info *info) = {
+    gl_info_collect_filesystems,
+    gl_info_collect_answers,
+};
+
+#define PARTS GL_ARRAY_SIZE(parts)
 
 struct scan {
     uv_work_t work;
     uv_timer_t timer;
-    Gl__Info found; /* only its file systems */
-    struct gl_list askers;
+    size_t part;
+    unsigned users;  /* itself, and who has got it */
+    Gl__Info *found; /* only its part */
+    struct gl_list waits;
     bool late; /* nobody waits for it any more */
 };
 
 struct asker {
-    struct gl_list link;
     struct gl_call *call;
     Gl__Info *info;
+    unsigned missing; /* parts */
+    struct wait {
+        struct gl_list link;
+        struct asker *asker;
+        struct scan *scan; /* that has ended; NULL: not yet, or without success */
+    } waits[PARTS];
 };
 
 /* One process is one agent. */
-static struct scan *scan;
+static struct scan *scans[PARTS];
 
 /* ------------------------------------------------------------------ the message */
 
@@ -120,59 +135,101 @@ static void add_services(Gl__Info *info)
 
 /* ------------------------------------------------------------------ callers */
 
-/* Takes the asker out of the scan and answers it. The file systems are lent. */
-static void answer(struct asker *asker, const Gl__Info *found)
+static void lend_text(char **field, char *text)
 {
-    gl_list_remove(&asker->link);
-    if (found) {
-        asker->info->n_filesystems = found->n_filesystems;
-        asker->info->filesystems = found->filesystems;
+    if (*text)
+        *field = text;
+}
+
+static void lend(Gl__Info *info, const Gl__Info *found)
+{
+    lend_text(&info->hostname, found->hostname);
+    lend_text(&info->dns_name, found->dns_name);
+    lend_text(&info->netbios_name, found->netbios_name);
+    if (found->n_addresses > 0) {
+        info->n_addresses = found->n_addresses;
+        info->addresses = found->addresses;
     }
-    gl_call_reply(asker->call, asker->info);
-    asker->info->n_filesystems = 0;
-    asker->info->filesystems = NULL;
+    if (found->n_sessions > 0) {
+        info->n_sessions = found->n_sessions;
+        info->sessions = found->sessions;
+    }
+    if (found->n_filesystems > 0) {
+        info->n_filesystems = found->n_filesystems;
+        info->filesystems = found->filesystems;
+    }
+}
+
+static void scan_unref(struct scan *s)
+{
+    if (--s->users > 0)
+        return;
+    info_free(s->found);
+    gl_free(s);
+}
+
+/* With the parts that have come so far. */
+static void answer(struct asker *asker)
+{
+    Gl__Info whole = *asker->info;
+    for (size_t i = 0; i < PARTS; i++) {
+        gl_list_remove(&asker->waits[i].link);
+        if (asker->waits[i].scan)
+            lend(&whole, asker->waits[i].scan->found);
+    }
+    gl_call_reply(asker->call, &whole);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (asker->waits[i].scan)
+            scan_unref(asker->waits[i].scan);
+    }
     gl_call_finish(asker->call, GL_STATUS_OK, NULL);
     info_free(asker->info);
     gl_free(asker);
-}
-
-static void answer_all(struct scan *s, const Gl__Info *found)
-{
-    struct gl_list askers;
-    gl_list_init(&askers);
-    gl_list_splice(&askers, &s->askers);
-    while (!gl_list_empty(&askers))
-        answer(GL_CONTAINER_OF(gl_list_first(&askers), struct asker, link), found);
 }
 
 static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
 {
     (void)call;
     (void)status;
-    answer(ctx, NULL);
+    answer(ctx);
 }
 
-/* ------------------------------------------------------------------ the scan */
+/* ------------------------------------------------------------------ the scans */
+
+/* Nobody waits for it any more. */
+static void let_go(struct scan *s, bool found)
+{
+    struct gl_list waits;
+    gl_list_init(&waits);
+    gl_list_splice(&waits, &s->waits);
+    while (!gl_list_empty(&waits)) {
+        struct wait *wait = GL_CONTAINER_OF(gl_list_first(&waits), struct wait, link);
+        gl_list_remove(&wait->link);
+        if (found) {
+            wait->scan = s;
+            s->users++;
+        }
+        if (--wait->asker->missing == 0)
+            answer(wait->asker);
+    }
+}
 
 static void on_work(uv_work_t *work)
 {
-    gl_info_collect_filesystems(&GL_CONTAINER_OF(work, struct scan, work)->found);
+    struct scan *s = GL_CONTAINER_OF(work, struct scan, work);
+    parts[s->part](s->found);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct scan *s = GL_CONTAINER_OF((uv_timer_t *)handle, struct scan, timer);
-    for (size_t i = 0; i < s->found.n_filesystems; i++)
-        protobuf_c_message_free_unpacked(&s->found.filesystems[i]->base, NULL);
-    gl_free(s->found.filesystems);
-    gl_free(s);
+    scan_unref(GL_CONTAINER_OF((uv_timer_t *)handle, struct scan, timer));
 }
 
 static void on_scanned(uv_work_t *work, int status)
 {
     struct scan *s = GL_CONTAINER_OF(work, struct scan, work);
-    scan = NULL; /* who asks from now on gets a fresh one */
-    answer_all(s, status == 0 ? &s->found : NULL);
+    scans[s->part] = NULL; /* who asks from now on gets a fresh one */
+    let_go(s, status == 0);
     uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
@@ -180,17 +237,20 @@ static void on_late(uv_timer_t *timer)
 {
     struct scan *s = GL_CONTAINER_OF(timer, struct scan, timer);
     s->late = true;
-    answer_all(s, NULL);
+    let_go(s, false);
 }
 
-static void scan_start(uv_loop_t *loop)
+static void scan_start(uv_loop_t *loop, size_t part)
 {
-    scan = GL_NEW0(struct scan);
-    gl__info__init(&scan->found);
-    gl_list_init(&scan->askers);
-    uv_timer_init(loop, &scan->timer);
-    uv_timer_start(&scan->timer, on_late, SCAN_MS, 0);
-    uv_queue_work(loop, &scan->work, on_work, on_scanned);
+    struct scan *s = GL_NEW0(struct scan);
+    s->part = part;
+    s->users = 1;
+    s->found = info_new();
+    gl_list_init(&s->waits);
+    uv_timer_init(loop, &s->timer);
+    uv_timer_start(&s->timer, on_late, SCAN_MS, 0);
+    uv_queue_work(loop, &s->work, on_work, on_scanned);
+    scans[part] = s;
 }
 
 /* ------------------------------------------------------------------ the method */
@@ -202,18 +262,23 @@ static void get(struct gl_call *call, const ProtobufCMessage *request)
     struct asker *asker = GL_NEW0(struct asker);
     asker->call = call;
     asker->info = info_new();
-    gl_list_init(&asker->link);
     gl_info_collect(asker->info);
     gl_info_set(&asker->info->agent_version, PACKAGE_VERSION);
     asker->info->protocol_version = GL_PROTOCOL_VERSION;
     add_services(asker->info);
     gl_call_handle(call, &events, asker);
-    if (!scan)
-        scan_start(gl_agent_loop(gl_agent_of(call)));
-    if (scan->late)
-        answer(asker, NULL);
-    else
-        gl_list_append(&scan->askers, &asker->link);
+    for (size_t i = 0; i < PARTS; i++) {
+        asker->waits[i].asker = asker;
+        gl_list_init(&asker->waits[i].link);
+        if (!scans[i])
+            scan_start(gl_agent_loop(gl_agent_of(call)), i);
+        if (scans[i]->late)
+            continue;
+        asker->missing++;
+        gl_list_append(&scans[i]->waits, &asker->waits[i].link);
+    }
+    if (asker->missing == 0)
+        answer(asker);
 }
 
 static const struct gl_method methods[] = {

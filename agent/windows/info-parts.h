@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of gl_info_collect() that are files of their own. */
+/* Parts of gl_info_collect() and gl_info_collect_answers() that are files of their own. */
 #ifndef GL_AGENT_WINDOWS_INFO_PARTS_H
 #define GL_AGENT_WINDOWS_INFO_PARTS_H
 

@@ -159,12 +159,17 @@ void gl_info_collect(Gl__Info *info)
     gl_info_set(&info->system, "windows");
     collect_release(info);
     collect_machine(info);
-    collect_names(info);
     collect_memory(info);
     collect_processors(info);
     collect_times(info);
     collect_timezone(info);
+    gl_info_set(&info->virtualization, gl_info_virtualization());
+}
+
+/* Of the services for names, networks and terminals. */
+void gl_info_collect_answers(Gl__Info *info)
+{
+    collect_names(info);
     gl_info_collect_addresses(info);
     gl_info_collect_sessions(info);
-    gl_info_set(&info->virtualization, gl_info_virtualization());
 }

@@ -18,7 +18,12 @@ static void setup(void)
     info = GL_NEW(Gl__Info);
     gl__info__init(info);
     gl_info_collect(info);
+    /* Other processes have no part in what is collected on the loop's thread. */
+    ck_assert_str_eq(info->hostname, "");
+    ck_assert_uint_eq(info->n_addresses, 0);
+    ck_assert_uint_eq(info->n_sessions, 0);
     gl_info_collect_filesystems(info);
+    gl_info_collect_answers(info);
 }
 
 static void teardown(void)
