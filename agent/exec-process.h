@@ -21,8 +21,9 @@
  * - It was ended by gl_exec_process_terminate(). Nothing stays: it, its process group and all that
  * descends from it, in whatever session, gets TERM (with a terminal HUP too), and KILL after
  * `kill_after_ms`. on_end comes when all are gone. The one exception is what was started from a
- * terminal and made a session of its own (setsid: tmux, daemons): that is how a process says that
- * it outlives its terminal, and it does.
+ * terminal and made a session of its own (setsid: tmux, daemons; on Windows with
+ * CREATE_BREAKAWAY_FROM_JOB): that is how a process says that it outlives its terminal, and it
+ * does.
  * - The agent died. As if ended by gl_exec_process_terminate().
  */
 #ifndef GL_AGENT_EXEC_PROCESS_H

@@ -13,22 +13,25 @@
 static const struct gl_exec_console_calls *other_calls;
 
 /* Older systems lack them, and so do mingw-w64's headers. */
-static void *function(const char *name)
+static void *function(const wchar_t *library, const char *name)
 {
-    HMODULE kernel = GetModuleHandleW(L"kernel32.dll");
-    return kernel ? (void *)GetProcAddress(kernel, name) : NULL;
+    HMODULE module = GetModuleHandleW(library);
+    return module ? (void *)GetProcAddress(module, name) : NULL;
 }
 
-/* All are there, or none. */
+/* All are there but create_as, or none. */
 static struct gl_exec_console_calls find_calls(void)
 {
+    static const wchar_t kernel[] = L"kernel32.dll", base[] = L"kernelbase.dll";
     if (other_calls)
         return *other_calls;
     struct gl_exec_console_calls calls = {
         .create = (HRESULT(WINAPI *)(COORD, HANDLE, HANDLE, DWORD, void **))function(
-            "CreatePseudoConsole"),
-        .resize = (HRESULT(WINAPI *)(void *, COORD))function("ResizePseudoConsole"),
-        .close = (void(WINAPI *)(void *))function("ClosePseudoConsole"),
+            kernel, "CreatePseudoConsole"),
+        .create_as = (HRESULT(WINAPI *)(HANDLE, COORD, HANDLE, HANDLE, DWORD, void **))function(
+            base, "CreatePseudoConsoleAsUser"),
+        .resize = (HRESULT(WINAPI *)(void *, COORD))function(kernel, "ResizePseudoConsole"),
+        .close = (void(WINAPI *)(void *))function(kernel, "ClosePseudoConsole"),
     };
     if (!calls.create || !calls.resize || !calls.close)
         return (struct gl_exec_console_calls){.create = NULL};
@@ -121,7 +124,7 @@ static int init(struct gl_exec_console *console)
     return err;
 }
 
-int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE output,
+int gl_exec_console_new(HANDLE token, unsigned columns, unsigned rows, HANDLE input, HANDLE output,
                         struct gl_exec_console **ret_console)
 {
     struct gl_exec_console *console = GL_NEW0(struct gl_exec_console);
@@ -131,8 +134,10 @@ int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE ou
         gl_free(console);
         return err;
     }
-    HRESULT result =
-        console->calls.create(size_of(columns, rows), input, output, 0, &console->pseudo);
+    COORD size = size_of(columns, rows);
+    HRESULT result = token && console->calls.create_as
+                         ? console->calls.create_as(token, size, input, output, 0, &console->pseudo)
+                         : console->calls.create(size, input, output, 0, &console->pseudo);
     if (FAILED(result)) {
         free_console(console);
         return error_of(result);

@@ -2,9 +2,10 @@
 /*
  * Consoles: one of its own for each program that gets a terminal ("Pseudoconsoles",
  * learn.microsoft.com; Windows 10 1809 and later), and the events that are the nearest thing to
- * signals. A console runs as the agent does, also where its program runs as another user: Windows
- * has no documented way to make it otherwise. What the user's programs can ask of it is what the
- * console functions offer.
+ * signals. The process that is a console, conhost.exe, reads what the user's programs ask of it, so
+ * it had better be the user's, too. The documented function makes it the agent's; kernelbase.dll of
+ * newer systems has one that takes a token (src/winconpty in github.com/microsoft/terminal). Where
+ * there is none the console stays the agent's.
  */
 #ifndef GL_AGENT_WINDOWS_EXEC_CONSOLE_H
 #define GL_AGENT_WINDOWS_EXEC_CONSOLE_H
@@ -20,10 +21,11 @@ struct gl_exec_console;
 /* Whether this Windows has them. */
 bool gl_exec_console_available(void);
 /*
- * Blocks for as long as a process takes to start. The handles, which are not overlapped, stay the
+ * Blocks for as long as a process takes to start. token: whose the console is; NULL: ours. Where
+ * Windows cannot say whose it is, it is ours. The handles, which are not overlapped, stay the
  * caller's, to be closed when a program was started with the console. 0, or negative UV_E*.
  */
-int gl_exec_console_new(unsigned columns, unsigned rows, HANDLE input, HANDLE output,
+int gl_exec_console_new(HANDLE token, unsigned columns, unsigned rows, HANDLE input, HANDLE output,
                         struct gl_exec_console **ret_console);
 /* The HPCON, for PROC_THREAD_ATTRIBUTE_PSEUDOCONSOLE. */
 void *gl_exec_console_pseudo(const struct gl_exec_console *console);
@@ -41,6 +43,9 @@ void gl_exec_console_close(uv_loop_t *loop, struct gl_exec_console *console,
 /* The system's functions; for the tests, which have others. NULL: the system's again. */
 struct gl_exec_console_calls {
     HRESULT(WINAPI *create)(COORD size, HANDLE input, HANDLE output, DWORD flags, void **ret);
+    /* NULL: this system has none. */
+    HRESULT(WINAPI *create_as)
+    (HANDLE token, COORD size, HANDLE input, HANDLE output, DWORD flags, void **ret);
     HRESULT(WINAPI *resize)(void *pseudo, COORD size);
     void(WINAPI *close)(void *pseudo);
 };

@@ -178,7 +178,8 @@ static bool set_limits(HANDLE job, DWORD flags)
 }
 
 /* It dies when its last handle is closed, by the system if need be. With a terminal a process may
- * say that it outlives it, as setsid does on Linux: by CREATE_BREAKAWAY_FROM_JOB. */
+ * say that it outlives it, as setsid does on Linux: by CREATE_BREAKAWAY_FROM_JOB. As there, neither
+ * a cancelled call nor its timeout ends such a one; see exec-process.h and guestlink(1). */
 static HANDLE make_job(bool terminal)
 {
     HANDLE job = CreateJobObjectW(NULL, NULL);
@@ -349,8 +350,9 @@ int gl_exec_launch_run(struct gl_exec_launch *launch)
     struct start start = {.jobs = {NULL}};
     PROCESS_INFORMATION made;
     if (launch->terminal) {
-        int err = gl_exec_console_new(launch->columns, launch->rows, launch->std[0], launch->std[1],
-                                      &launch->console);
+        HANDLE token = launch->account.own ? NULL : launch->account.token;
+        int err = gl_exec_console_new(token, launch->columns, launch->rows, launch->std[0],
+                                      launch->std[1], &launch->console);
         if (err)
             return gl_exec_fail(&launch->failure, gl_status_from_errno(err),
                                 "no terminal can be made: %s", uv_strerror(err));

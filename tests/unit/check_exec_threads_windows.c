@@ -166,6 +166,15 @@ static HRESULT WINAPI fake_create(COORD size, HANDLE input, HANDLE output, DWORD
     return S_OK;
 }
 
+static HANDLE whose;
+
+static HRESULT WINAPI fake_create_as(HANDLE token, COORD size, HANDLE input, HANDLE output,
+                                     DWORD flags, void **ret)
+{
+    whose = token;
+    return fake_create(size, input, output, flags, ret);
+}
+
 static HRESULT WINAPI fake_resize(void *pseudo, COORD size)
 {
     ck_assert_ptr_eq(pseudo, &console_thing);
@@ -197,7 +206,7 @@ START_TEST(resizing_holds_nobody_up)
     entered = CreateEventW(NULL, FALSE, FALSE, NULL);
     n_sizes = n_closed = 0;
     gl_exec_console_set_calls(&fake_calls);
-    ck_assert_int_eq(gl_exec_console_new(80, 24, NULL, NULL, &console), 0);
+    ck_assert_int_eq(gl_exec_console_new(NULL, 80, 24, NULL, NULL, &console), 0);
     ck_assert_ptr_eq(gl_exec_console_pseudo(console), &console_thing);
     uint64_t before = uv_hrtime();
     gl_exec_console_resize(console, 1, 1);
@@ -269,6 +278,26 @@ START_TEST(events_do_not_pile_up)
 }
 END_TEST
 
+START_TEST(a_console_is_its_users)
+{
+    struct gl_exec_console_calls calls = fake_calls;
+    HANDLE token = (HANDLE)(intptr_t)4711;
+    for (int i = 0; i < 4; i++) {
+        struct gl_exec_console *console;
+        bool closed = false;
+        whose = INVALID_HANDLE_VALUE;
+        calls.create_as = i & 1 ? fake_create_as : NULL;
+        gl_exec_console_set_calls(&calls);
+        ck_assert_int_eq(gl_exec_console_new(i & 2 ? token : NULL, 80, 24, NULL, NULL, &console),
+                         0);
+        ck_assert_ptr_eq(whose, i == 3 ? token : INVALID_HANDLE_VALUE);
+        gl_exec_console_close(&loop, console, console_closed, &closed);
+        run_until(&closed);
+    }
+    gl_exec_console_set_calls(NULL);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("exec_threads_windows");
@@ -278,6 +307,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, work_is_bounded_and_leaves_the_pool_alone);
     tcase_add_test(tcase, work_that_waits_is_cancelled);
     tcase_add_test(tcase, resizing_holds_nobody_up);
+    tcase_add_test(tcase, a_console_is_its_users);
     tcase_add_test(tcase, events_do_not_pile_up);
     suite_add_tcase(s, tcase);
     return s;
