@@ -72,6 +72,16 @@ struct gl_slice gl_slice_copy(const void *data, size_t len)
     return (struct gl_slice){block, block->data, len};
 }
 
+struct gl_slice gl_slice_take(struct gl_block **block, size_t len, size_t copy_below)
+{
+    if (len < copy_below)
+        return gl_slice_copy((*block)->data, len);
+    struct gl_slice slice = gl_slice_of(*block, 0, len);
+    gl_block_unref(*block);
+    *block = NULL;
+    return slice;
+}
+
 struct gl_slice gl_slice_ref(struct gl_slice slice)
 {
     if (slice.block)

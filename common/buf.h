@@ -37,6 +37,10 @@ struct gl_slice {
 struct gl_slice gl_slice_of(struct gl_block *block, size_t offset, size_t len);
 /* A block of its own with a copy of the bytes. */
 struct gl_slice gl_slice_copy(const void *data, size_t len);
+/* The first `len` bytes of a block into which was read: a copy, if they are fewer than
+ * `copy_below`, else the block itself, and *block is NULL afterwards. So no slice keeps a block
+ * that is mostly empty. */
+struct gl_slice gl_slice_take(struct gl_block **block, size_t len, size_t copy_below);
 /* Another reference to the same bytes, or to a part of them. */
 struct gl_slice gl_slice_ref(struct gl_slice slice);
 struct gl_slice gl_slice_sub(struct gl_slice slice, size_t offset, size_t len);

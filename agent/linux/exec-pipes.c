@@ -45,16 +45,6 @@ static void output_end(struct gl_exec_output *output)
     output->events->on_change(output->ctx, output);
 }
 
-static struct gl_slice take(size_t n)
-{
-    if (n < READ_COPY)
-        return gl_slice_copy(gl_block_data(read_block), n);
-    struct gl_slice slice = gl_slice_of(read_block, 0, n);
-    gl_block_unref(read_block);
-    read_block = NULL;
-    return slice;
-}
-
 /* A program that filled its pipe will do so again: fewer switches between it and us. Not allowed is
  * fine. */
 static void enlarge(struct gl_exec_output *output, size_t n)
@@ -103,7 +93,8 @@ static void output_readable(struct gl_exec_output *output)
             return;
         }
         enlarge(output, (size_t)n);
-        output->events->on_data(output->ctx, output, take((size_t)n));
+        output->events->on_data(output->ctx, output,
+                                gl_slice_take(&read_block, (size_t)n, READ_COPY));
         if (output->fd >= 0)
             pay(output, (size_t)n);
         if (n < 4096)

@@ -110,16 +110,6 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)gl_block_data(read_block), READ_SIZE);
 }
 
-static struct gl_slice take(size_t n)
-{
-    if (n < READ_COPY)
-        return gl_slice_copy(gl_block_data(read_block), n);
-    struct gl_slice slice = gl_slice_of(read_block, 0, n);
-    gl_block_unref(read_block);
-    read_block = NULL;
-    return slice;
-}
-
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct gl_exec_output *output = stream->data;
@@ -131,7 +121,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         output->events->on_change(output->ctx, output);
         return;
     }
-    output->events->on_data(output->ctx, output, take((size_t)n));
+    output->events->on_data(output->ctx, output, gl_slice_take(&read_block, (size_t)n, READ_COPY));
     if (!output->handle || output->owed == 0)
         return;
     output->owed -= (size_t)n < output->owed ? (size_t)n : output->owed;

@@ -183,6 +183,16 @@ static inline void expect_exit(const struct run *run, uint32_t code)
     ck_assert_uint_eq(run->result.code, code);
 }
 
+/* Which texts its output has, and which it does not have. */
+static inline void expect_output(const struct run *run, const char *const *there,
+                                 const char *const *absent)
+{
+    for (; *there; there++)
+        ck_assert_msg(strstr(run->out[1], *there), "no '%s' in: %s", *there, run->out[1]);
+    for (; *absent; absent++)
+        ck_assert_msg(!strstr(run->out[1], *absent), "'%s' in: %s", *absent, run->out[1]);
+}
+
 /* `variable`: the only one of its environment, where it is searched. */
 static inline void expect_refused_in(const char *program, const char *variable,
                                      enum gl_status status)

@@ -99,10 +99,29 @@ START_TEST(count_is_atomic)
 }
 END_TEST
 
+START_TEST(what_was_read_is_taken)
+{
+    struct gl_block *block = gl_block_new(8), *before = block;
+    memcpy(gl_block_data(block), "abcdefgh", 8);
+    struct gl_slice few = gl_slice_take(&block, 3, 4);
+    ck_assert_ptr_eq(block, before);
+    ck_assert(!gl_block_is_shared(block));
+    ck_assert_uint_eq(few.len, 3);
+    ck_assert_mem_eq(few.data, "abc", 3);
+    struct gl_slice many = gl_slice_take(&block, 4, 4);
+    ck_assert_ptr_null(block);
+    ck_assert_ptr_eq(many.block, before);
+    ck_assert(!gl_block_is_shared(many.block));
+    ck_assert_mem_eq(many.data, "abcd", 4);
+    gl_slice_unref(&few);
+    gl_slice_unref(&many);
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    return GL_UNIT_SUITE("buf", block_lives_as_long_as_its_slices, copy_is_its_own,
-                         sub_refers_to_the_same_bytes, empty_slices_hold_nothing,
+    return GL_UNIT_SUITE("buf", what_was_read_is_taken, block_lives_as_long_as_its_slices,
+                         copy_is_its_own, sub_refers_to_the_same_bytes, empty_slices_hold_nothing,
                          static_bytes_need_no_block, count_is_atomic);
 }
 
