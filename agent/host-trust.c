@@ -50,8 +50,8 @@ static int load(struct gl_host_trust *trust, char **ret_error)
         return 0;
     if (err == UV_EACCES)
         *ret_error = gl_asprintf("%s: must belong to the agent's account and be open to nobody "
-                                 "else (chown it, chmod 600 it)",
-                                 trust->path);
+                                 "else (%s)",
+                                 trust->path, gl_secret_file_remedy);
     else if (err)
         *ret_error = gl_asprintf("%s: %s", trust->path, uv_strerror(err));
     if (err)

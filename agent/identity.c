@@ -4,7 +4,6 @@
 #include <string.h>
 #include <uv.h>
 
-#include "file-io.h"
 #include "log.h"
 #include "mem.h"
 #include "proto/guestlink.pb-c.h"
@@ -54,46 +53,12 @@ static struct gl_slice read_file(const char *dir, const char *name)
 
 /* ------------------------------------------------------------------ key */
 
-static void wipe_file(uv_file fd)
-{
-    static const char zeros[256];
-    (void)gl_io_write(fd, zeros, sizeof(zeros));
-    (void)gl_io_sync(fd);
-    (void)gl_io_close(fd);
-}
-
-/* What lies at path, if there is anything, without a trace of what it was. */
-static void wipe_and_remove(const char *path)
-{
-    uv_fs_t req;
-    uv_file fd = gl_io_open(path, UV_FS_O_WRONLY);
-    if (fd >= 0)
-        wipe_file(fd);
-    uv_fs_unlink(NULL, &req, path, NULL);
-    uv_fs_req_cleanup(&req);
-}
-
-/*
- * The old key's bytes are overwritten where they are, after the new file took their name. Until
- * then a second name keeps them: Windows replaces no file that is open.
- */
+/* The old key leaves no trace. */
 static int replace_key_file(const char *path, const struct gl_key *key, const uint8_t *machine)
 {
-    uv_fs_t req;
-    char *old = gl_asprintf("%s.old", path);
-    uv_fs_unlink(NULL, &req, old,
-                 NULL); /* of an attempt that was stopped: perhaps the key itself */
-    uv_fs_req_cleanup(&req);
-    bool linked = uv_fs_link(NULL, &req, path, old, NULL) == 0;
-    uv_fs_req_cleanup(&req);
+    struct gl_secret_kept *old = gl_secret_file_keep(path);
     int err = gl_key_save(path, key, machine);
-    if (linked && err == 0) {
-        wipe_and_remove(old);
-    } else if (linked) {
-        uv_fs_unlink(NULL, &req, old, NULL);
-        uv_fs_req_cleanup(&req);
-    }
-    gl_free(old);
+    gl_secret_file_drop(old, err == 0);
     return err;
 }
 
@@ -134,6 +99,7 @@ static int load_key(struct gl_identity *identity, const char *path)
 {
     uint8_t machine[GL_MACHINE_SIZE];
     bool has_machine = false;
+    gl_secret_file_tidy(path);
     int err = gl_key_load(path, &identity->key, machine, &has_machine);
     if (err == UV_ENOENT)
         return make(identity, path);
@@ -150,8 +116,8 @@ static char *explain(const char *path, int err)
     switch (err) {
     case UV_EACCES:
         return gl_asprintf("%s: a key must belong to the agent's account and be readable by nobody "
-                           "else (chown it, chmod 600 it)",
-                           path);
+                           "else (%s)",
+                           path, gl_secret_file_remedy);
     case UV_EINVAL:
         return gl_asprintf("%s: not a key file; remove it to have a new key made", path);
     case UV_ELOOP:

@@ -6,6 +6,7 @@
 #ifndef GL_SECRET_FILE_H
 #define GL_SECRET_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,5 +27,21 @@ int gl_secret_file_read(const char *path, uint8_t *buf, size_t size, size_t *ret
  * was there stays, and nothing else is left behind.
  */
 int gl_secret_file_write(const char *path, const uint8_t *data, size_t len);
+
+/* What to do about UV_EACCES, for a message: "chown it, chmod 600 it". */
+extern const char *const gl_secret_file_remedy;
+
+/*
+ * Before a file is made anew: keeps hold of what lies at path, so that its bytes can be overwritten
+ * where they are, once the new file has taken the name. NULL: there is nothing, or it cannot be
+ * held. To be given to gl_secret_file_drop(), with wipe if the file was made anew; without, what
+ * was there is as before.
+ */
+struct gl_secret_kept;
+struct gl_secret_kept *gl_secret_file_keep(const char *path);
+void gl_secret_file_drop(struct gl_secret_kept *kept, bool wipe); /* NULL is fine */
+/* Before the first use of a file: ends what was stopped between the two above. Windows replaces no
+ * file that is open, so there what is kept lies at PATH.old meanwhile. */
+void gl_secret_file_tidy(const char *path);
 
 #endif

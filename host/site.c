@@ -10,6 +10,7 @@
 #include "escape.h"
 #include "log.h"
 #include "proto/guestlink.pb-c.h"
+#include "secret-file.h"
 #include "store.h"
 
 #define SCHEMA      1
@@ -30,7 +31,10 @@ static int load_key(const char *path, struct gl_key *ret_key, struct gl_why *why
     bool has_machine;
     int err = gl_key_load(path, ret_key, machine, &has_machine);
     if (err == UV_EACCES)
-        return gl_why(why, err, "%s: it must be readable, mode 0600, and owned by this user", path);
+        return gl_why(why, err,
+                      "%s: it must be owned by this user, readable, and closed to everybody else "
+                      "(%s)",
+                      path, gl_secret_file_remedy);
     if (err == UV_EINVAL)
         return gl_why(why, err, "%s: it is not a key file; move it away to make a new key", path);
     return err < 0 ? gl_why(why, err, "%s: %s", path, uv_strerror(err)) : 0;

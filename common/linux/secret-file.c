@@ -133,3 +133,42 @@ done:
     close(folder);
     return err;
 }
+
+/* ------------------------------------------------------------------ what was there before */
+
+const char *const gl_secret_file_remedy = "chown it, chmod 600 it";
+
+struct gl_secret_kept {
+    int fd;
+};
+
+struct gl_secret_kept *gl_secret_file_keep(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return NULL;
+    struct gl_secret_kept *kept = GL_NEW0(struct gl_secret_kept);
+    kept->fd = fd;
+    return kept;
+}
+
+void gl_secret_file_drop(struct gl_secret_kept *kept, bool wipe)
+{
+    static const uint8_t zeros[GL_SECRET_FILE_MAX];
+    struct stat st;
+    if (!kept)
+        return;
+    if (wipe && fstat(kept->fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        size_t len = st.st_size < (off_t)sizeof zeros ? (size_t)st.st_size : sizeof zeros;
+        if (write_all(kept->fd, zeros, len) == 0)
+            fsync(kept->fd);
+    }
+    close(kept->fd);
+    gl_free(kept);
+}
+
+/* What is kept has no name here. */
+void gl_secret_file_tidy(const char *path)
+{
+    (void)path;
+}

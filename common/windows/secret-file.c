@@ -130,3 +130,108 @@ done:
     gl_free(to);
     return err;
 }
+
+/* ------------------------------------------------------------------ what was there before */
+
+const char *const gl_secret_file_remedy =
+    "in its permissions, end the inheritance and leave nobody but SYSTEM, Administrators and this "
+    "account, and one of them as the owner";
+
+struct gl_secret_kept {
+    wchar_t *path, *old;
+    bool moved; /* not a second name: path was free until the new file came */
+};
+
+static wchar_t *old_path_of(const char *path)
+{
+    char *text = gl_asprintf("%s.old", path);
+    wchar_t *old = gl_wide_path(text);
+    gl_free(text);
+    return old;
+}
+
+static HANDLE open_itself(const wchar_t *path, DWORD access)
+{
+    return CreateFileW(path, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                       OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+}
+
+static void wipe_and_delete(const wchar_t *path)
+{
+    static const uint8_t zeros[GL_SECRET_FILE_MAX];
+    LARGE_INTEGER size;
+    HANDLE file = open_itself(path, GENERIC_WRITE);
+    if (file != INVALID_HANDLE_VALUE) {
+        if (GetFileType(file) == FILE_TYPE_DISK && GetFileSizeEx(file, &size))
+            fill(file, zeros,
+                 size.QuadPart < (LONGLONG)sizeof zeros ? (size_t)size.QuadPart : sizeof zeros);
+        CloseHandle(file);
+    }
+    DeleteFileW(path);
+}
+
+struct gl_secret_kept *gl_secret_file_keep(const char *path)
+{
+    struct gl_secret_kept *kept = GL_NEW0(struct gl_secret_kept);
+    kept->path = gl_wide_path(path);
+    kept->old = old_path_of(path);
+    if (kept->path && kept->old) {
+        if (CreateHardLinkW(kept->old, kept->path, NULL))
+            return kept;
+        /* Not every file system has second names: "CreateHardLinkW", learn.microsoft.com. */
+        kept->moved = MoveFileExW(kept->path, kept->old, MOVEFILE_WRITE_THROUGH);
+        if (kept->moved)
+            return kept;
+    }
+    gl_free(kept->path);
+    gl_free(kept->old);
+    gl_free(kept);
+    return NULL;
+}
+
+void gl_secret_file_drop(struct gl_secret_kept *kept, bool wipe)
+{
+    if (!kept)
+        return;
+    if (wipe)
+        wipe_and_delete(kept->old);
+    else if (kept->moved)
+        MoveFileExW(kept->old, kept->path, MOVEFILE_WRITE_THROUGH);
+    else
+        DeleteFileW(kept->old);
+    gl_free(kept->path);
+    gl_free(kept->old);
+    gl_free(kept);
+}
+
+/* Whether both are names of one file; also if that cannot be found out of two that are there. */
+static bool are_one(HANDLE a, HANDLE b)
+{
+    BY_HANDLE_FILE_INFORMATION of_a, of_b;
+    return !GetFileInformationByHandle(a, &of_a) || !GetFileInformationByHandle(b, &of_b) ||
+           (of_a.dwVolumeSerialNumber == of_b.dwVolumeSerialNumber &&
+            of_a.nFileIndexHigh == of_b.nFileIndexHigh && of_a.nFileIndexLow == of_b.nFileIndexLow);
+}
+
+void gl_secret_file_tidy(const char *path)
+{
+    wchar_t *wide = gl_wide_path(path), *old = old_path_of(path);
+    HANDLE before = old ? open_itself(old, FILE_READ_ATTRIBUTES) : INVALID_HANDLE_VALUE;
+    if (!wide || before == INVALID_HANDLE_VALUE)
+        goto done;
+    HANDLE now = open_itself(wide, FILE_READ_ATTRIBUTES);
+    DWORD error = GetLastError();
+    bool there = now != INVALID_HANDLE_VALUE, one = there && are_one(before, now);
+    CloseHandle(before);
+    if (there)
+        CloseHandle(now);
+    if (one)
+        DeleteFileW(old); /* stopped before the new file was there */
+    else if (there)
+        wipe_and_delete(old);
+    else if (error == ERROR_FILE_NOT_FOUND) /* likewise, and it had been moved */
+        MoveFileExW(old, wide, MOVEFILE_WRITE_THROUGH);
+done:
+    gl_free(wide);
+    gl_free(old);
+}

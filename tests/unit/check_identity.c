@@ -8,6 +8,7 @@
 #include "harm.h"
 #include "log.h"
 #include "mem.h"
+#include "os.h"
 #include "proto/guestlink.pb-c.h"
 #include "scratch.h"
 #include "unit.h"
@@ -33,7 +34,7 @@ static const char *path_of(const char *name)
 
 static void teardown(void)
 {
-    static const char *const names[] = {"agent.key", "rekey", "site.cert", "kept"};
+    static const char *const names[] = {"agent.key", "rekey", "site.cert", "kept", "agent.key.old"};
     for (size_t i = 0; i < GL_ARRAY_SIZE(names); i++)
         gl_scratch_unlink(path_of(names[i]));
     gl_scratch_rmdir(dir); /* and nothing else was left in it */
@@ -182,6 +183,7 @@ START_TEST(refused)
     gl_identity_done(&identity);
     gl_harm_others_read(path_of("agent.key"));
     refuse(UV_EACCES, "readable by nobody else");
+    refuse(UV_EACCES, GL_OS_WINDOWS ? "Administrators" : "chmod 600");
     gl_scratch_put_text(path_of("agent.key"), "not a key\n");
     gl_harm_undo(path_of("agent.key"));
     refuse(UV_EINVAL, "not a key file");
@@ -190,6 +192,58 @@ START_TEST(refused)
         refuse(UV_ELOOP, "symbolic link");
     else
         puts("refused: no links to files here");
+}
+END_TEST
+
+static void link_file(const char *from, const char *to)
+{
+    char from_path[GL_SCRATCH_PATH + 32];
+    uv_fs_t req;
+    snprintf(from_path, sizeof(from_path), "%s", path_of(from));
+    ck_assert_int_eq(uv_fs_link(NULL, &req, from_path, path_of(to), NULL), 0);
+    uv_fs_req_cleanup(&req);
+}
+
+/* Windows, as when it was stopped while the key was replaced: before the new one was there, */
+START_TEST(stopped_before_new_key)
+{
+    struct gl_identity first = load(here);
+    link_file("agent.key", "agent.key.old");
+    struct gl_identity second = load(here);
+    ck_assert(same_key(&first, &second));
+    ck_assert(!gl_scratch_exists(path_of("agent.key.old")));
+
+    /* likewise without second names, */
+    link_file("agent.key", "agent.key.old");
+    gl_scratch_unlink(path_of("agent.key"));
+    struct gl_identity third = load(here);
+    ck_assert(same_key(&first, &third));
+    ck_assert(!gl_scratch_exists(path_of("agent.key.old")));
+    gl_identity_done(&first);
+    gl_identity_done(&second);
+    gl_identity_done(&third);
+}
+END_TEST
+
+/* and after it. */
+START_TEST(stopped_after_new_key)
+{
+    char bytes[512];
+    struct gl_identity first = load(here);
+    link_file("agent.key", "agent.key.old");
+    link_file("agent.key", "kept");
+    struct gl_key key;
+    gl_key_generate(&key);
+    ck_assert_int_eq(gl_key_save(path_of("agent.key"), &key, here), 0);
+    struct gl_identity second = load(here);
+    ck_assert_mem_eq(second.key.public_key, key.public_key, GL_KEY_SIZE);
+    ck_assert(!gl_scratch_exists(path_of("agent.key.old")));
+    size_t n = gl_scratch_get(path_of("kept"), bytes, sizeof(bytes));
+    ck_assert_uint_gt(n, 40);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_int_eq(bytes[i], 0);
+    gl_identity_done(&first);
+    gl_identity_done(&second);
 }
 END_TEST
 
@@ -204,6 +258,10 @@ static Suite *suite(void)
     tcase_add_test(tc, note_for_another_key);
     tcase_add_test(tc, certificates);
     tcase_add_test(tc, refused);
+    if (GL_OS_WINDOWS) {
+        tcase_add_test(tc, stopped_before_new_key);
+        tcase_add_test(tc, stopped_after_new_key);
+    }
     suite_add_tcase(s, tc);
     return s;
 }
