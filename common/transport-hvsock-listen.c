@@ -12,7 +12,7 @@
 #include "windows/hvsocket.h"
 
 #define ACCEPTORS 16u
-/* After a failure: it may not pass at once, and the loop would spin. */
+/* After a failure of our own: it may not pass at once, and the loop would spin. */
 #define REST_MS 100
 
 /* "16 bytes more than the maximum address length for the transport protocol in use". */
@@ -109,34 +109,56 @@ static void on_rested(uv_timer_t *timer)
 /*
  * The VmId of who connected is the guest's identity, so where AcceptEx() put it is not guessed: the
  * remote address begins after the room of the local one (as Microsoft's go-winio reads it); if that
- * is no such address, the socket is asked.
+ * is no such address, the socket is asked. False: it is nobody's.
  */
-static struct gl_address peer_of(const struct acceptor *a)
+static bool find_peer(const struct acceptor *a, struct gl_address *ret_peer)
 {
-    struct gl_address address = {.kind = GL_ADDRESS_HVSOCK};
     struct gl_sockaddr_hv at;
     int len = sizeof(at);
     memcpy(&at, a->addresses + ADDRESS_ROOM, sizeof(at));
-    if (gl_hvsocket_address(&at, &address))
-        return address;
-    if (getpeername(a->s, (struct sockaddr *)&at, &len) == 0 && len == (int)sizeof(at))
-        gl_hvsocket_address(&at, &address);
-    return address;
+    if (gl_hvsocket_address(&at, ret_peer) && !gl_guid_is_zero(&ret_peer->vm))
+        return true;
+    return getpeername(a->s, (struct sockaddr *)&at, &len) == 0 && len == (int)sizeof(at) &&
+           gl_hvsocket_address(&at, ret_peer) && !gl_guid_is_zero(&ret_peer->vm);
+}
+
+/* "AcceptEx": only with SO_UPDATE_ACCEPT_CONTEXT the socket has the listener's properties, and a
+ * name. */
+static int open_connection(struct acceptor *a, struct gl_transport **ret_transport)
+{
+    struct hvsock_listener *l = a->listener;
+    struct gl_address peer;
+    if (setsockopt(a->s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&l->s, sizeof(l->s)) !=
+        0) {
+        int r = gl_completion_error((DWORD)WSAGetLastError());
+        drop_socket(a);
+        return r;
+    }
+    if (!find_peer(a, &peer)) {
+        drop_socket(a);
+        return UV_ENOTCONN;
+    }
+    SOCKET s = a->s;
+    a->s = INVALID_SOCKET;
+    return gl_hvsock_open(l->loop, s, l->driver, &peer, ret_transport);
 }
 
 static void take_connection(struct acceptor *a)
 {
     struct hvsock_listener *l = a->listener;
     struct gl_transport *t;
-    /* "AcceptEx": only with it the socket has the listener's properties, and a name. */
-    setsockopt(a->s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&l->s, sizeof(l->s));
-    struct gl_address peer = peer_of(a);
-    int r = gl_hvsock_open(l->loop, a->s, l->driver, &peer, &t);
-    a->s = INVALID_SOCKET;
+    int r = open_connection(a, &t);
     if (r)
         gl_warn("a connection over hvsock cannot be used: %s", uv_strerror(r));
     else
         l->base.cb(l->base.ctx, &l->base, t);
+}
+
+/* Whether who connected has gone before he was accepted: his affair, and the others do not wait. */
+static bool is_of_peer(int status)
+{
+    return status == UV_ECONNRESET || status == UV_ECONNABORTED || status == UV_ETIMEDOUT ||
+           status == UV_EPIPE;
 }
 
 static void on_accepted(struct gl_operation *operation)
@@ -149,13 +171,15 @@ static void on_accepted(struct gl_operation *operation)
         release(l);
         return;
     }
-    if (status) {
+    if (status)
         drop_socket(a);
+    if (status && !is_of_peer(status)) {
         rest(a, status);
         return;
     }
     l->failing = false;
-    take_connection(a);
+    if (status == 0)
+        take_connection(a);
     if (l->base.closing)
         return;
     int r = accept_next(a);

@@ -130,9 +130,12 @@ static void succeed(struct hvsock_connect *c)
 {
     struct gl_transport *t = NULL;
     SOCKET s = c->s;
-    c->s = INVALID_SOCKET;
     /* "ConnectEx": without it shutdown() and getpeername() do not know the socket as connected. */
-    setsockopt(s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0);
+    if (setsockopt(s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0) != 0) {
+        fail_attempt(c, gl_completion_error((DWORD)WSAGetLastError()));
+        return;
+    }
+    c->s = INVALID_SOCKET;
     int r = gl_hvsock_open(c->loop, s, c->driver, &c->address, &t);
     finish(c, r, t);
 }

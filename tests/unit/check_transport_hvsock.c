@@ -7,6 +7,7 @@
 #include <windows.h>
 
 #include "e2e/windows/fake-hyperv.h"
+#include "log.h"
 #include "mem.h"
 #include "transport-ends.h"
 #include "unit-loop.h"
@@ -14,6 +15,7 @@
 
 static gl_fake_hyperv_become_fn *become;
 static gl_fake_hyperv_faults_fn *faults;
+static gl_fake_hyperv_fail_fn *let_fail;
 static gl_fake_hyperv_count_fn *count_sockets;
 static gl_fake_hyperv_option_fn *last_option;
 static char folder[MAX_PATH + 32];
@@ -69,6 +71,7 @@ static void load(void)
     ck_assert_msg(dll != NULL, "%s: error %lu", GL_FAKE_HYPERV, GetLastError());
     become = (gl_fake_hyperv_become_fn *)(void *)GetProcAddress(dll, "gl_fake_hyperv_become");
     faults = (gl_fake_hyperv_faults_fn *)(void *)GetProcAddress(dll, "gl_fake_hyperv_faults");
+    let_fail = (gl_fake_hyperv_fail_fn *)(void *)GetProcAddress(dll, "gl_fake_hyperv_fail");
     count_sockets = (gl_fake_hyperv_count_fn *)(void *)GetProcAddress(dll, "gl_fake_hyperv_count");
     last_option = (gl_fake_hyperv_option_fn *)(void *)GetProcAddress(dll, "gl_fake_hyperv_option");
     /* All three are there. */
@@ -98,6 +101,9 @@ static void setup_libuv(void)
 static void teardown(void)
 {
     faults(0, 0, 0);
+    for (unsigned i = 0; i < GL_FAKE_HYPERV_FAILURES; i++)
+        let_fail(i, 0);
+    gl_log_set_sink(NULL, NULL);
     gl_unit_loop_teardown();
     ck_assert_uint_eq(count_sockets(), 0);
 }
@@ -379,6 +385,93 @@ START_TEST(retries)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ accepting */
+
+static void count_line(enum gl_log_level level, const char *line, void *data)
+{
+    if (level <= GL_LOG_WARN && strstr(line, "hvsock"))
+        ++*(unsigned *)data;
+}
+
+/* Dials, and is dropped without having been accepted. */
+static void be_dropped(struct end *accepted)
+{
+    struct end a = {0};
+    ck_assert_int_eq(dial_as(guest, "hvsock:parent:1007", 0, &a), 0);
+    gl_transport_read_start(a.t);
+    gl_unit_run_until(a.ended);
+    ck_assert_ptr_null(accepted->t);
+    ends_close_one(&a);
+}
+
+static void be_accepted(struct end *accepted)
+{
+    struct end a = {0};
+    ck_assert_int_eq(dial_as(guest, "hvsock:parent:1007", 0, &a), 0);
+    gl_unit_run_until(accepted->t);
+    ends_close_one(&a);
+    ends_close_one(accepted);
+    *accepted = (struct end){0};
+}
+
+/* Those who go before they are accepted keep nobody waiting, and are nothing to be told of. */
+START_TEST(reset_before_accept)
+{
+    enum { TIMES = 40 }; /* more than are waited for at a time */
+    struct end b = {0};
+    unsigned told = 0;
+    struct gl_listener *listener = listen_as(host, "hvsock:any:1007", &b);
+    gl_log_set_sink(count_line, &told);
+    let_fail(GL_FAKE_HYPERV_ACCEPT_RESET, TIMES);
+    for (unsigned i = 0; i < TIMES; i++)
+        be_dropped(&b);
+    be_accepted(&b);
+    ck_assert_uint_eq(told, 0);
+    ends_stop_listening(listener);
+}
+END_TEST
+
+/* The system's own trouble is told once, and waited for. */
+START_TEST(no_room_to_accept)
+{
+    struct end b = {0};
+    unsigned told = 0;
+    struct gl_listener *listener = listen_as(host, "hvsock:any:1007", &b);
+    gl_log_set_sink(count_line, &told);
+    let_fail(GL_FAKE_HYPERV_ACCEPT_FULL, 20);
+    for (unsigned i = 0; i < 20; i++)
+        be_dropped(&b);
+    be_accepted(&b);
+    ck_assert_uint_eq(told, 1);
+    ends_stop_listening(listener);
+}
+END_TEST
+
+/* Who he is decides what a guest may: without that he is not let in. */
+START_TEST(accepted_without_name)
+{
+    struct end a = {0}, b = {0};
+    unsigned told = 0;
+    struct gl_listener *listener = listen_as(host, "hvsock:any:1007", &b);
+    gl_log_set_sink(count_line, &told);
+    let_fail(GL_FAKE_HYPERV_NO_PEER, 1);
+    be_dropped(&b);
+    ck_assert_uint_eq(told, 1);
+    be_accepted(&b);
+    ends_stop_listening(listener);
+
+    /* Once at each side. */
+    listener = listen_as(host, "hvsock:any:1007", &b);
+    let_fail(GL_FAKE_HYPERV_NO_CONTEXT, 2);
+    ck_assert_int_eq(dial_as(guest, "hvsock:parent:1007", 0, &a), UV_ENOTCONN);
+    ck_assert_ptr_null(a.t);
+    gl_unit_run_until(told == 2);
+    ck_assert_ptr_null(b.t);
+    be_accepted(&b);
+    ends_stop_listening(listener);
+}
+END_TEST
+
 static void make_silent(const char *service, bool silent)
 {
     char path[MAX_PATH + 100];
@@ -415,9 +508,23 @@ END_TEST
 static void add_case(Suite *s, const char *name, void (*set_up)(void))
 {
     const TTest *const tests[] = {
-        both_ways,     short_receives,   cut,    backpressure, half_close, close_while_busy,
-        close_in_read, many_connections, places, no_places,    in_use,     options,
-        retries,       silence,
+        both_ways,
+        short_receives,
+        cut,
+        backpressure,
+        half_close,
+        close_while_busy,
+        close_in_read,
+        many_connections,
+        places,
+        no_places,
+        in_use,
+        options,
+        retries,
+        silence,
+        reset_before_accept,
+        no_room_to_accept,
+        accepted_without_name,
     };
     TCase *c = tcase_create(name);
     tcase_set_timeout(c, 120);

@@ -59,7 +59,8 @@ struct fake {
     bool skips;
     ULONG options[OPTIONS];
     unsigned long long sent;
-    bool cut; /* may be, once */
+    bool cut;      /* may be, once */
+    bool nameless; /* getpeername() does not know */
     struct silence *silence;
 };
 
@@ -71,6 +72,7 @@ static char folder[1024];
 static wchar_t own_path[4096];
 static unsigned short_receives, cut_after, cut_left;
 static ULONG last_options[OPTIONS];
+static LONG failures[GL_FAKE_HYPERV_FAILURES]; /* how often they are still to come */
 static HANDLE vm_file = INVALID_HANDLE_VALUE;
 
 /* Receives that are pending: the end of the stream is told otherwise than TCP does. */
@@ -385,6 +387,16 @@ static int WSAAPI fake_listen(SOCKET s, int backlog)
     return 0;
 }
 
+/* Whether it fails this time. In any thread. */
+static bool fails(enum gl_fake_hyperv_failure what)
+{
+    EnterCriticalSection(&lock);
+    bool now = failures[what] > 0;
+    failures[what] -= now;
+    LeaveCriticalSection(&lock);
+    return now;
+}
+
 /* ------------------------------------------------------------------ accept */
 
 struct accepting {
@@ -416,14 +428,21 @@ static void CALLBACK on_accepted(void *arg, BOOLEAN timed_out)
     (void)timed_out;
     NTSTATUS status = (NTSTATUS)a->ours.Internal;
     struct fake *f = find(a->s);
+    if (status == 0 && fails(GL_FAKE_HYPERV_ACCEPT_RESET))
+        status = (NTSTATUS)0xc000020d; /* STATUS_CONNECTION_RESET */
+    else if (status == 0 && fails(GL_FAKE_HYPERV_ACCEPT_FULL))
+        status = (NTSTATUS)0xc000009a; /* STATUS_INSUFFICIENT_RESOURCES */
     if (status == 0 && f) {
         struct sockaddr_hv at;
         setsockopt(a->s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&a->listener,
                    sizeof(a->listener));
         note_accepted(f, a);
+        f->nameless = fails(GL_FAKE_HYPERV_NO_PEER);
         fill(&at, &a->bound, &a->service);
         memcpy(a->out, &at, sizeof(at));
         fill(&at, &f->peer_vm, &f->peer_service);
+        if (f->nameless)
+            memset(&at, 0, sizeof(at));
         memcpy(a->out + a->local_room, &at, sizeof(at));
     }
     CloseHandle((HANDLE)((ULONG_PTR)a->ours.hEvent & ~(ULONG_PTR)1));
@@ -635,7 +654,7 @@ static int WSAAPI fake_getpeername(SOCKET s, struct sockaddr *name, int *len)
     if (!f)
         return getpeername(s, name, len);
     /* Of TCP: whether it is connected, and has its context. */
-    if (!tcp_port_of(s, true)) {
+    if (f->nameless || !tcp_port_of(s, true)) {
         WSASetLastError(WSAENOTCONN);
         return SOCKET_ERROR;
     }
@@ -653,6 +672,12 @@ static int WSAAPI fake_setsockopt(SOCKET s, int level, int name, const char *val
 {
     struct fake *f = find(s);
     ULONG number;
+    if (f && level == SOL_SOCKET &&
+        (name == SO_UPDATE_ACCEPT_CONTEXT || name == SO_UPDATE_CONNECT_CONTEXT) &&
+        fails(GL_FAKE_HYPERV_NO_CONTEXT)) {
+        WSASetLastError(WSAENOTCONN);
+        return SOCKET_ERROR;
+    }
     if (!f || level != 1)
         return setsockopt(s, level, name, value, len);
     if (len != sizeof(number) || name <= 0 || name >= OPTIONS) {
@@ -1024,6 +1049,7 @@ static unsigned number_of(const char *text)
 
 __declspec(dllexport) void gl_fake_hyperv_become(const char *vmid, const char *parent);
 __declspec(dllexport) void gl_fake_hyperv_faults(unsigned short_n, unsigned cut, unsigned count);
+__declspec(dllexport) void gl_fake_hyperv_fail(enum gl_fake_hyperv_failure what, unsigned count);
 __declspec(dllexport) unsigned gl_fake_hyperv_count(void);
 __declspec(dllexport) unsigned gl_fake_hyperv_option(int name);
 
@@ -1039,6 +1065,13 @@ void gl_fake_hyperv_faults(unsigned short_n, unsigned cut, unsigned count)
     short_receives = short_n;
     cut_after = cut;
     cut_left = count;
+}
+
+void gl_fake_hyperv_fail(enum gl_fake_hyperv_failure what, unsigned count)
+{
+    EnterCriticalSection(&lock);
+    failures[what] = (LONG)count;
+    LeaveCriticalSection(&lock);
 }
 
 unsigned gl_fake_hyperv_count(void)

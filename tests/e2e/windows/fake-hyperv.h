@@ -37,6 +37,15 @@ typedef void gl_fake_hyperv_become_fn(const char *vmid, const char *parent);
 /* Faults from now on; 0: none. */
 typedef void gl_fake_hyperv_faults_fn(unsigned short_receives, unsigned cut_after,
                                       unsigned cut_count);
+/* The next `count` times, from now on: */
+enum gl_fake_hyperv_failure {
+    GL_FAKE_HYPERV_ACCEPT_RESET, /* who connected has gone before he was accepted */
+    GL_FAKE_HYPERV_ACCEPT_FULL,  /* there is no room to accept one */
+    GL_FAKE_HYPERV_NO_CONTEXT,   /* SO_UPDATE_ACCEPT_CONTEXT and SO_UPDATE_CONNECT_CONTEXT fail */
+    GL_FAKE_HYPERV_NO_PEER,      /* nothing says who was accepted */
+    GL_FAKE_HYPERV_FAILURES
+};
+typedef void gl_fake_hyperv_fail_fn(enum gl_fake_hyperv_failure what, unsigned count);
 /* How many sockets of the family there are. */
 typedef unsigned gl_fake_hyperv_count_fn(void);
 /* An option of HV_PROTOCOL_RAW as it was set on the socket that was made last; 0: not set. */
