@@ -36,6 +36,7 @@ struct pipe_listener {
     PSECURITY_DESCRIPTOR descriptor;
     uv_timer_t tick;
     bool tick_closed;
+    HANDLE holder;            /* of the name, or NULL */
     bool failing;             /* the last instance could not be made, and that was said */
     struct gl_list instances; /* in the order in which they came to their state */
     unsigned waiting, silent;
@@ -121,7 +122,7 @@ static int await_client(struct instance *i)
     return r < 0 ? r : 0;
 }
 
-static int make_instance(struct pipe_listener *l, bool first)
+static int create_pipe(struct pipe_listener *l, bool first, HANDLE *ret_handle)
 {
     SECURITY_ATTRIBUTES security = {sizeof(security), l->descriptor, FALSE};
     HANDLE handle = CreateNamedPipeW(
@@ -131,6 +132,13 @@ static int make_instance(struct pipe_listener *l, bool first)
         PIPE_UNLIMITED_INSTANCES, PIPE_BUFFER, PIPE_BUFFER, 0, &security);
     if (handle == INVALID_HANDLE_VALUE)
         return gl_completion_error(GetLastError());
+    *ret_handle = handle;
+    return 0;
+}
+
+/* Takes the handle. */
+static int serve(struct pipe_listener *l, HANDLE handle)
+{
     struct instance *i = GL_NEW0(struct instance);
     i->listener = l;
     i->handle = handle;
@@ -146,6 +154,37 @@ static int make_instance(struct pipe_listener *l, bool first)
     return r;
 }
 
+static int make_instance(struct pipe_listener *l)
+{
+    HANDLE handle = NULL;
+    int r = create_pipe(l, false, &handle);
+    return r ? r : serve(l, handle);
+}
+
+/*
+ * The first instance has no client, ever, and stays while we listen: if all others should be gone
+ * at a time, the name is still ours, and no other's whose pipe our next instance would join. Who
+ * has been disconnected takes no client until ConnectNamedPipe(): "DisconnectNamedPipe function",
+ * learn.microsoft.com. So it gets one, ourselves, and loses him.
+ */
+static int hold_name(struct pipe_listener *l)
+{
+    HANDLE handle = NULL;
+    int r = create_pipe(l, true, &handle);
+    if (r)
+        return r;
+    HANDLE client =
+        CreateFileW(l->name, GL_PIPE_CLIENT_ACCESS, 0, NULL, OPEN_EXISTING,
+                    FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
+    bool left = DisconnectNamedPipe(handle);
+    if (client != INVALID_HANDLE_VALUE)
+        CloseHandle(client);
+    if (!left) /* then it serves as any other does */
+        return serve(l, handle);
+    l->holder = handle;
+    return 0;
+}
+
 static void on_tick(uv_timer_t *timer);
 
 /* Starts the tick if there is something to look at. */
@@ -159,7 +198,7 @@ static void arm_tick(struct pipe_listener *l)
 static void make_more(struct pipe_listener *l)
 {
     while (l->waiting < WAITING && !l->base.closing) {
-        int r = make_instance(l, false);
+        int r = make_instance(l);
         if (r && !l->failing)
             gl_warn("no further instance of the pipe '%s' can be made: %s", l->base.address.path,
                     uv_strerror(r));
@@ -269,6 +308,8 @@ static void pipe_listener_close(struct gl_listener *listener)
     struct pipe_listener *l = (struct pipe_listener *)listener;
     GL_LIST_FOREACH_SAFE (node, &l->instances)
         end_instance(GL_CONTAINER_OF(node, struct instance, node));
+    if (l->holder)
+        CloseHandle(l->holder);
     uv_close((uv_handle_t *)&l->tick, on_tick_closed);
 }
 
@@ -299,7 +340,7 @@ int gl_pipe_listen(uv_loop_t *loop, const struct gl_address *address,
     r = gl_completion_get(loop, &l->completion);
     if (r)
         goto no_completion;
-    r = exists(l->name) ? UV_EADDRINUSE : make_instance(l, true);
+    r = exists(l->name) ? UV_EADDRINUSE : hold_name(l);
     /* What FILE_FLAG_FIRST_PIPE_INSTANCE says where another process has a pipe of this name. */
     if (r == UV_EACCES)
         r = UV_EADDRINUSE;

@@ -410,6 +410,25 @@ END_TEST
 
 /* ------------------------------------------------------------------ who may */
 
+/* Beside those that wait for clients there is one that none gets, so that the name stays ours. */
+START_TEST(held_name)
+{
+    enum { WAITING = 8 };
+    struct end a = {0};
+    DWORD instances = 0;
+    struct gl_address address = pipe_address("held");
+    struct gl_listener *listener = ends_listen(&address, NULL, &a);
+    HANDLE handle = open_raw(&address);
+    write_raw(handle, "h", 1);
+    gl_unit_run_until(a.t);
+    ck_assert(GetNamedPipeHandleStateW(handle, NULL, &instances, NULL, NULL, NULL, 0));
+    ck_assert_uint_eq(instances, WAITING + 1 + 1);
+    CloseHandle(handle);
+    ends_close_one(&a);
+    ends_stop_listening(listener);
+}
+END_TEST
+
 START_TEST(descriptor)
 {
     char self[GL_PRINCIPAL_SID_SIZE], expected[600];
@@ -541,6 +560,7 @@ static Suite *suite(void)
         silent_clients,
         many_connections,
         squatted_name,
+        held_name,
         descriptor,
         owners,
         principals,
