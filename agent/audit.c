@@ -66,7 +66,8 @@ static void add_call(struct line *line, const struct gl_call *call)
     const Gl__Caller *caller = gl_call_caller(call);
     add(line, "call %s.%s", gl_call_service(call)->name, gl_call_method(call)->name);
     add_quoted(line, "caller", caller->user);
-    add(line, " uid=%" PRIu32, caller->uid);
+    if (caller->uid != GL_CALLER_NO_UID)
+        add(line, " uid=%" PRIu32, caller->uid);
 }
 
 static void add_target(struct line *line, const struct gl_call_target *target, bool with_path)

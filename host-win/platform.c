@@ -14,6 +14,7 @@
 #include "windows/principal.h"
 #include "windows/wide.h"
 
+const bool gl_platform_uids_are_shown = false;
 const char *const gl_platform_superusers = "SYSTEM and Administrators";
 const char *const gl_platform_no_modes =
     "modes are for Unix sockets; the control pipe is open to SYSTEM, Administrators, Hyper-V "

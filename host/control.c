@@ -75,7 +75,7 @@ static void fill_caller(const struct gl_control_client *client, Gl__Caller *ret_
 {
     gl__caller__init(ret_caller);
     ret_caller->user = client->user->name;
-    ret_caller->uid = client->user->uid;
+    ret_caller->uid = gl_platform_uids_are_shown ? client->user->uid : (uint32_t)GL_CALLER_NO_UID;
     ret_caller->client = (char *)(uintptr_t)client->software;
 }
 

@@ -12,6 +12,8 @@
  * A user is a number: the uid, or on Windows what windows/principal.h gives a user in place of one,
  * which holds for this process only.
  */
+/* Whether the number means something to others, too: it is told to guests. */
+extern const bool gl_platform_uids_are_shown;
 uint32_t gl_platform_uid(void); /* the one that this process runs as, in effect */
 /* Root; LocalSystem, and an administrator who is elevated: who could change the rules anyway. */
 bool gl_platform_is_superuser(uint32_t uid);

@@ -20,6 +20,7 @@ uint32_t gl_platform_uid(void)
     return geteuid();
 }
 
+const bool gl_platform_uids_are_shown = true;
 const char *const gl_platform_superusers = "root";
 const char *const gl_platform_no_modes = NULL;
 const int gl_platform_stop_signals[] = {SIGTERM, SIGINT, 0};

@@ -567,6 +567,25 @@ def test_a_host_that_violates_the_protocol_does_not_end_the_agent(make_world):
     world.wait_guest()
 
 
+def test_a_caller_without_a_number(make_world):
+    """Windows' users have none: then the audit record leaves it out, and has root's, who has 0."""
+    world = make_world(agent_conf="host-trust = any\nlog-level = debug\n")
+    listener = wire.server(world.guests)
+    listener.settimeout(30)
+    agent = world.start_agent(wait=False)
+    sock, _ = listener.accept()
+    with HostPeer(sock, Key(b"the seed of a host that is false")) as peer:
+        peer.accept_hello()
+        peer.send_hello_b()
+        assert peer.take_auth()
+        peer.send_fresh()
+        assert peer.call(2, "info", "get", caller={1: "HOST\\mia", 2: 0xffffffff})[1] == 0
+        assert peer.call(4, "info", "get", caller={1: "root"})[1] == 0
+    listener.close()
+    mia, root = (until(lambda: agent.log_lines(f'caller="{name}"'), name)[-1] for name in ("HOST\\\\mia", "root"))
+    assert " uid=" not in mia and " uid=0 " in root
+
+
 # ---------------------------------------------------------------- who asks and does not read
 
 def test_a_client_that_reads_no_answers_gets_no_more(make_world):
