@@ -195,7 +195,8 @@ static const char *pattern_fault(const char *field, const char *pattern)
         return "it is empty";
     const char *fault = path ? gl_sys_pattern_fault(pattern) : NULL;
     if (!fault)
-        fault = path ? gl_glob_path_fault(pattern) : gl_glob_fault(pattern);
+        fault =
+            path ? gl_glob_path_fault(gl_sys_pattern_from_root(pattern)) : gl_glob_fault(pattern);
     if (!fault && name && !means_something(field, pattern))
         return "this agent has none of that name";
     return fault;

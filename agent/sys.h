@@ -46,5 +46,7 @@ char *gl_sys_fold(const char *name);
 char *gl_sys_fold_path(const char *path);
 /* For patterns (glob.h) of folded paths: NULL, or why there is no path here that begins so. */
 const char *gl_sys_pattern_fault(const char *pattern);
+/* Of such a pattern what begins with the root's slash, where a drive's name stands before it. */
+const char *gl_sys_pattern_from_root(const char *pattern);
 
 #endif

@@ -106,3 +106,8 @@ const char *gl_sys_pattern_fault(const char *pattern)
 {
     return strchr("/*?\\", *pattern) || strchr(pattern, ':') ? NULL : "a path begins with a slash";
 }
+
+const char *gl_sys_pattern_from_root(const char *pattern)
+{
+    return pattern;
+}

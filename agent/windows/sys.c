@@ -116,3 +116,8 @@ const char *gl_sys_pattern_fault(const char *pattern)
         return NULL;
     return "a path begins with a drive: 'C:/Windows/*'";
 }
+
+const char *gl_sys_pattern_from_root(const char *pattern)
+{
+    return pattern[0] && pattern[1] == ':' ? pattern + 2 : pattern;
+}

@@ -38,6 +38,15 @@ START_TEST(paths_in_a_policy)
     ck_assert_int_eq(ask(settings, "file", "c:\\WINDOWS\\notepad.exe", &why), GL_POLICY_DENY);
     ck_assert_int_eq(ask(settings, "file", "C:\\Users", &why), GL_POLICY_ALLOW);
     gl_settings_free(settings);
+
+    /* A drive's root is a path, too. */
+    settings = load("policy { deny x { path = 'C:/' service = file } }\n");
+    ck_assert_msg(!settings->policy_error, "%s", settings->policy_error);
+    ck_assert_int_eq(ask(settings, "file", "c:\\", &why), GL_POLICY_DENY);
+    ck_assert_int_eq(ask(settings, "file", "C:\\Users", &why), GL_POLICY_ALLOW);
+    gl_settings_free(settings);
+    broken("policy {\n  deny x { path = 'C:/Users/' }\n}\n", 2, "end with a slash");
+    broken("policy {\n  deny x { path = 'C://' }\n}\n", 2, "slash");
 }
 END_TEST
 
