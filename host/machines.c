@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machines.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,10 @@
 struct shared {
     const struct gl_machines_source *source;
     uint64_t every_ns;
-    uv_mutex_t lock; /* of all below */
+    atomic_uint users; /* not under the lock: who is not the last may still be leaving that */
+    uv_mutex_t lock;   /* of all below */
     uv_cond_t changed;
-    uv_async_t *async; /* NULL: the loop has gone */
-    unsigned users;
+    uv_async_t *async;        /* NULL: the loop has gone */
     bool ended;               /* the thread has */
     struct gl_machine *items; /* heard, and not yet taken by the loop; NULL: nothing is new */
     size_t n;
@@ -32,10 +33,7 @@ struct gl_machines {
 
 static void shared_put(struct shared *shared)
 {
-    uv_mutex_lock(&shared->lock);
-    bool last = --shared->users == 0;
-    uv_mutex_unlock(&shared->lock);
-    if (!last)
+    if (atomic_fetch_sub(&shared->users, 1) != 1)
         return;
     gl_free(shared->items);
     uv_cond_destroy(&shared->changed);
@@ -128,10 +126,10 @@ struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_so
         uv_async_init(loop, &machines->async, on_async) != 0)
         abort(); /* as when memory is out */
     uv_unref((uv_handle_t *)&machines->async);
-    shared->users = 2;
+    atomic_init(&shared->users, 2);
     machines->has_thread = uv_thread_create(&machines->thread, run, shared) == 0;
     if (!machines->has_thread) /* then there are no machines */
-        shared->users = 1;
+        atomic_fetch_sub(&shared->users, 1);
     return machines;
 }
 

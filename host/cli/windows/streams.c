@@ -12,6 +12,7 @@
 
 #include <io.h>
 #include <process.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <winsock2.h>
 
@@ -22,9 +23,9 @@
 #define READ_SIZE (64u * 1024)
 #define READ_COPY                                                                                  \
     (16u * 1024) /* shorter reads are copied: no slice keeps much more than its size */
-#define WRITE_MAX (64u * 1024) /* at a time, so that who is cancelled was not half done for long   \
-                                */
-#define FULL_MS     10u        /* until a pipe that does not wait is tried again */
+/* At a time, so that who is cancelled was not half done for long. */
+#define WRITE_MAX   (64u * 1024)
+#define FULL_MS     10u /* until a pipe that does not wait is tried again */
 #define LEAVE_MS    10u
 #define LEAVE_TRIES 20u
 
@@ -41,10 +42,10 @@ struct work {
     HANDLE handle; /* the caller's */
     enum kind kind;
     HANDLE cancel, event; /* manual reset: the loop has gone; an overlapped call has ended */
+    atomic_uint users;    /* not under the lock: who is not the last may still be leaving that */
     uv_mutex_t lock;      /* of all below */
     uv_cond_t changed;
     uv_async_t *async; /* NULL: the loop has gone */
-    unsigned users;
     /* input */
     bool wanted, full; /* the slice waits to be taken */
     bool ended;        /* after that slice, with `error` */
@@ -89,7 +90,7 @@ static int work_new(int fd, uv_async_t *async, struct work **ret_work)
     work->handle = handle;
     work->kind = kind;
     work->async = async;
-    work->users = 1;
+    atomic_init(&work->users, 1);
     work->cancel = CreateEventW(NULL, TRUE, FALSE, NULL);
     work->event = CreateEventW(NULL, TRUE, FALSE, NULL);
     gl_list_init(&work->todo);
@@ -113,10 +114,7 @@ static void drop_pieces(struct gl_list *list)
 
 static void work_put(struct work *work)
 {
-    uv_mutex_lock(&work->lock);
-    bool last = --work->users == 0;
-    uv_mutex_unlock(&work->lock);
-    if (!last)
+    if (atomic_fetch_sub(&work->users, 1) != 1)
         return;
     gl_slice_unref(&work->slice);
     drop_pieces(&work->todo);
@@ -138,10 +136,10 @@ static void work_tell(struct work *work)
 /* NULL: there is no thread to be had. */
 static HANDLE work_start(struct work *work, unsigned(__stdcall *run)(void *work))
 {
-    work->users++; /* nobody else is there yet */
+    atomic_fetch_add(&work->users, 1);
     HANDLE thread = (HANDLE)_beginthreadex(NULL, 0, run, work, 0, NULL);
     if (!thread)
-        work->users--;
+        atomic_fetch_sub(&work->users, 1);
     return thread;
 }
 
