@@ -93,10 +93,6 @@ mkdir "$tree/debs"
 cp "$debs"/guestlink-agent_*.deb "$debs"/guestlink-host_*.deb "$tree/debs"
 install_debs
 
-is() { # WHAT WANTED GOT
-    [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"
-    echo "$1: $3"
-}
 for program in guestlink guestlink-agent guestlink-hostd; do
     is "$program" "$(in_tree "$program" --version)" "$program $(in_tree dpkg-query -W -f '${Version}' \
         guestlink-host | sed 's/-.*//')"

@@ -16,16 +16,9 @@ set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 suite=${GL_SUITE:-bookworm}
 rpm_dir=$top/packaging/rpm
-
-say() { printf '\n== %s\n' "$*"; }
-fail() {
-    echo "check-rpm: FAILED: $*" >&2
-    exit 1
-}
-is() { # WHAT WANTED GOT
-    [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"
-    echo "$1: $3"
-}
+name=check-rpm
+# shellcheck source=tests/e2e/vm-lib.sh
+. "$top/tests/e2e/vm-lib.sh"
 
 for tool in rpm rpmbuild rpmlint; do
     command -v "$tool" >/dev/null || {
@@ -33,31 +26,14 @@ for tool in rpm rpmbuild rpmlint; do
         exit 0
     }
 done
-for tool in mmdebstrap dpkg-buildpackage unshare cpio; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed"
-done
-[ "$(id -u)" -eq 0 ] || fail "only root can do this"
+vm_need mmdebstrap dpkg-buildpackage cpio
 # Mounts and processes go with this one.
 if [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
 fi
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-rpms.XXXXXX")
+vm_work
 tree=$work/tree
-finish() {
-    status=$?
-    trap - EXIT INT TERM
-    umount "$tree/proc" 2>/dev/null || true
-    if mountpoint -q "$tree/proc"; then
-        echo "check-rpm: $tree is left, as /proc is mounted in it" >&2
-    else
-        rm -rf --one-file-system "$work"
-    fi
-    exit "$status"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 # ------------------------------------------------------------------ build
 

@@ -10,6 +10,12 @@ fail() {
     exit 1
 }
 
+# Ends the script, or tells what there is.
+is() { # WHAT WANTED GOT
+    [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"
+    echo "$1: $3"
+}
+
 vm_need() { # TOOL...
     for tool in unshare findmnt "$@"; do
         command -v "$tool" >/dev/null || fail "$tool is not installed"
