@@ -45,7 +45,7 @@ members() {
     mkdir -p "$2"
     case $1 in
     *.deb) (cd "$2" && ar x "$1" && for part in *.tar.*; do mkdir "${part%%.*}" && tar -xf "$part" -C "${part%%.*}"; done) ;;
-    *.rpm) rpm2cpio "$1" | (cd "$2" && cpio -idm --quiet) ;;
+    *.rpm) rpm2cpio "$1" | (cd "$2" && cpio -idm --quiet) && rpm -qp --xml "$1" >"$2.header" ;;
     *) tar -xf "$1" -C "$2" ;;
     esac
     (cd "$2" && find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2
@@ -99,6 +99,7 @@ while read -r name; do
     members "$first/out/$name" "$work/members/1/$name"
     members "$second/out/$name" "$work/members/2/$name"
     diff "$work/members/1/$name.list" "$work/members/2/$name.list" || true
+    [ ! -e "$work/members/1/$name.header" ] || diff -u "$work/members/1/$name.header" "$work/members/2/$name.header" || true
 done <"$work/names"
 [ -z "$differ" ] || fail "these differ:$differ"
 (cd "$second/out" && sha256sum --quiet -c SHA256SUMS) || fail "SHA256SUMS"
