@@ -5,8 +5,8 @@
 #
 #   packaging/release.sh [--no-msi] [OUTDIR]      default: ./release      or: make release
 #
-# The tarball and the Debian packages are the same bytes wherever and whenever that commit is built, by the same tools (make
-# check-release). Their date is the commit's, or SOURCE_DATE_EPOCH. DEB_BUILD_OPTIONS=nocheck leaves out the unit tests. Needs
+# The tarball and the packages but for the MSIs are the same bytes wherever and whenever that commit is built, by the same tools
+# (make check-release). Their date is the commit's, or SOURCE_DATE_EPOCH. DEB_BUILD_OPTIONS=nocheck leaves out the unit tests. Needs
 # what the packages need to be built, rpmbuild, and for the MSIs what packaging/windows needs; without that there are none.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
