@@ -22,12 +22,16 @@ modules() {
     [ -c /dev/vsock ]
 }
 
+restarts() { is "$(systemctl show --property NRestarts --value "$1")" "$2"; } # UNIT NUMBER
+
 units() {
     systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
-    is "$(systemctl show --property NRestarts --value guestlink-agent.service)" 0
-    is "$(systemctl show --property NRestarts --value guestlink-hostd.service)" 0
+    restarts guestlink-agent 0
+    restarts guestlink-hostd 0
     is "$(ps -o user= -p "$(main_pid guestlink-hostd)")" guestlink
     is "$(stat -c '%a %U:%G' /run/guestlink/control.sock)" "660 root:guestlink"
+    is "$(stat -c '%a %U:%G' /var/lib/guestlink/agent)" "700 root:root"
+    is "$(stat -c '%a %U:%G' /var/lib/guestlink/hostd)" "700 guestlink:guestlink"
 }
 
 reached() {
@@ -49,6 +53,14 @@ looks() {
     gl doctor "$guest"
 }
 
+group_may() {
+    runuser -u bob -- timeout 60 guestlink ls | grep -w "$guest"
+    status=0
+    runuser -u alice -- timeout 60 guestlink ls >/tmp/denied 2>&1 || status=$?
+    is "$status" 1
+    grep 'no permission' /tmp/denied
+}
+
 exec_root() {
     is "$(gl exec "$guest" -- id -un)" root
     is "$(printf 'hello' | gl exec -i "$guest" -- tr a-z A-Z)" HELLO
@@ -60,6 +72,14 @@ exec_root() {
     is "$(gl exec -i "$guest" -- cat </tmp/big | sha256sum)" "$(sha256sum </tmp/big)"
 }
 
+# What the service has of its own is not for what it runs.
+exec_unconfined() {
+    is "$(gl exec "$guest" -- grep CapEff /proc/self/status)" "$(grep CapEff /proc/self/status)"
+    is "$(gl exec "$guest" -- sed -n 's/^Seccomp:[[:space:]]*//p' /proc/self/status)" 0
+    is "$(cat "/proc/$(main_pid guestlink-agent)/oom_score_adj")" -900
+    is "$(gl exec "$guest" -- cat /proc/self/oom_score_adj)" 0
+}
+
 exec_user() {
     # shellcheck disable=SC2016
     gl exec -u alice "$guest" -- sh -c 'id -un; pwd; cat /proc/self/cgroup; loginctl list-sessions --no-legend; echo "$XDG_SESSION_ID $XDG_RUNTIME_DIR"' >/tmp/alice
@@ -69,6 +89,7 @@ exec_user() {
     grep '^0::/user\.slice/user-1000\.slice/session-.*\.scope$' /tmp/alice
     grep -w 'alice' /tmp/alice | grep -w 1000
     grep '^[^ ][^ ]* /run/user/1000$' /tmp/alice
+    is "$(echo 'id -un' | gl shell -u alice "$guest")" alice
 }
 
 session_ends() {
@@ -164,6 +185,69 @@ stopped() {
     [ "$(field resumes)" -gt "$before" ]
 }
 
+background_stays() {
+    # shellcheck disable=SC2016
+    gl exec "$guest" -- sh -c 'setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!' >/tmp/background
+    before=$(main_pid guestlink-agent)
+    systemctl restart guestlink-agent
+    other_process guestlink-agent "$before"
+    kill -0 "$(cat /tmp/background)"
+    until_well connected
+    kill "$(cat /tmp/background)"
+}
+
+called() {
+    systemctl stop guestlink-hostd.service
+    gl wait --timeout 50 "$guest"
+    systemctl is-active guestlink-hostd.service
+}
+
+# Six seconds: what is well but slow, as this machine is, must not seem to hang.
+watchdog() {
+    for unit in guestlink-agent guestlink-hostd; do
+        mkdir "/run/systemd/system/$unit.service.d"
+        printf '[Service]\nWatchdogSec=6\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
+    done
+    systemctl daemon-reload
+    systemctl restart guestlink-hostd guestlink-agent
+    until_well connected
+    # That nothing happens takes its time to be seen.
+    sleep 13
+    restarts guestlink-agent 0
+    restarts guestlink-hostd 0
+    kill -STOP "$(main_pid guestlink-agent)" "$(main_pid guestlink-hostd)"
+    until_well restarts guestlink-agent 1
+    until_well restarts guestlink-hostd 1
+    until_well connected
+    rm -r /run/systemd/system/guestlink-*.service.d
+    systemctl daemon-reload
+    systemctl restart guestlink-hostd guestlink-agent
+    until_well connected
+}
+
+locked_down() {
+    drop_ins=/etc/systemd/system/guestlink-agent.service.d
+    mkdir "$drop_ins"
+    cp /usr/share/doc/guestlink-agent/examples/guestlink-agent-locked-down.conf "$drop_ins"
+    cp /etc/guestlink/agent.conf /tmp/agent.conf
+    printf 'policy {\n    default = deny\n    allow look { group = inspect }\n}\n' >>/etc/guestlink/agent.conf
+    systemctl daemon-reload
+    systemctl restart guestlink-agent
+    until_well connected
+    gl info "$guest" | grep Debian
+    status=0
+    gl exec "$guest" -- true >/tmp/denied 2>&1 || status=$?
+    is "$status" 125
+    grep 'no rule of.*allows it' /tmp/denied
+    # CAP_NET_BIND_SERVICE alone.
+    grep '^CapEff:.*0000000000000400$' "/proc/$(main_pid guestlink-agent)/status"
+    rm -r "$drop_ins"
+    cp /tmp/agent.conf /etc/guestlink/agent.conf
+    systemctl daemon-reload
+    systemctl restart guestlink-agent
+    until_well connected
+}
+
 # Runs a command in an exec that has the agent restarted; its own output has to come whole.
 restarted_by() {
     before=$(main_pid guestlink-agent)
@@ -187,9 +271,12 @@ upgrade_inside() {
 
 upgrade_host() {
     before=$(main_pid guestlink-hostd)
+    inode=$(stat -c %i /run/guestlink/control.sock)
     dpkg -i /debs/next/guestlink-host_*.deb
     is "$(systemctl is-active guestlink-hostd.service)" active
     [ "$(main_pid guestlink-hostd)" != "$before" ]
+    # Who calls in between waits, and is not refused.
+    is "$(stat -c %i /run/guestlink/control.sock)" "$inode"
     until_well connected
     gl exec "$guest" -- true
 }
@@ -304,7 +391,9 @@ check reached "the agent reached the host daemon over AF_VSOCK, from a port belo
 if [ ! -e "$state/second" ]; then
     : >"$state/second"
     check looks "info, ping, doctor"
+    check group_may "who is in the group may use the host daemon, who is not may not"
     check exec_root "exec as root: output, input, signal, 20 MB through cat"
+    check exec_unconfined "with all that root has"
     check exec_user "exec as a user: a login session of its own, outside of the agent's cgroup"
     check session_ends "that session has ended with it"
     check shell "shell in a terminal: its size, its exit status"
@@ -313,6 +402,10 @@ if [ ! -e "$state/second" ]; then
     check cut_exec "exec goes on when the connection is cut"
     check cut_copy "cp goes on when the connection is cut"
     check stopped "exec goes on when the agent was stopped for longer than the heartbeat waits"
+    check background_stays "what was left in the background outlives the agent"
+    check called "who calls starts the host daemon"
+    check watchdog "who hangs is started anew, who idles is not"
+    check locked_down "the example of an agent that is locked down: it looks, and runs nothing"
     check restart_inside "the agent is restarted from inside an exec, after it"
     check upgrade_inside "the agent's package is upgraded from inside an exec"
     check upgrade_host "the host's package is upgraded"

@@ -34,8 +34,11 @@ printf 'connect = {"vsock:local:1007"}\nallow-loopback = true\n' >"$tree/etc/gue
 printf 'listen = "vsock:any:1007"\nallow-loopback = true\n' >"$tree/etc/guestlink/hostd.conf"
 echo vsock_loopback >"$tree/etc/modules-load.d/loopback.conf"
 
+# alice is there already, and in no group.
+chroot "$tree" useradd --create-home --groups guestlink bob
+
 vm_script "$top/tests/e2e/vm-loopback-inside.sh"
 vm_image
 say "The machine: two boots"
-vm_run 420
+vm_run 900
 vm_verdict
