@@ -57,11 +57,12 @@ if [ "$(rpm --eval '%{?_unitdir:1}%{?systemd_post:1}')" != 11 ]; then
     set -- --load "$here/macros.debian" "$@"
 fi
 # The source RPM by itself: it keeps the spec with all paths and numbers put in, and packages that are built along with it its
-# digest. So none of them is this machine's; nothing is built there, and nothing written.
+# digest. So none of them is this machine's, nor are the files' owners; nothing is built there, and nothing written.
 (
     cd "$work/SOURCES"
     rpmbuild -bs "$@" --define '_topdir /' --define '_builddir /' --define '_buildrootdir /' --define '_rpmdir /' \
-        --define '_sourcedir .' --define "_srcrpmdir $work/SRPMS" --define '_smp_build_ncpus 1' guestlink.spec
+        --define '_sourcedir .' --define "_srcrpmdir $work/SRPMS" --define '_smp_build_ncpus 1' \
+        --define '_srcdefattr (-,root,root)' guestlink.spec
 )
 rpmbuild -bb "$@" "$work/SOURCES/guestlink.spec"
 find "$work/RPMS" "$work/SRPMS" -type f -name '*.rpm' -exec mv {} "$out/" \;

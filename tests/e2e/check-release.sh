@@ -3,7 +3,7 @@
 #
 # Makes a release of the last commit twice, in surroundings that are as different as can be had, and compares the bytes of the
 # tarball and the packages. Needs what packaging/release.sh needs, and five minutes; faketime, if it is there, makes the second one
-# later by years; root gives it another host's name. The unit tests and the MSIs are left out.
+# later by years; root gives it another host's name and has another user make it. The unit tests and the MSIs are left out.
 #
 #   make check-release      or: tests/e2e/check-release.sh
 set -eu
@@ -26,13 +26,16 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# release PLACE VARIABLE=VALUE...: in a clone of its own, with its own home and temporary folder.
+# release PLACE VARIABLE=VALUE...: in a clone of its own, with its own home and temporary folder; all of it is $owner's, if set.
+owner=
 release() {
     place=$1
     shift
     mkdir -p "$place/home" "$place/tmp"
-    git -c advice.detachedHead=false clone --quiet "$top" "$place/clone"
+    # With hard links the owner of the objects here would be changed, too.
+    git -c advice.detachedHead=false clone --quiet --no-hardlinks "$top" "$place/clone"
     git -C "$place/clone" checkout --quiet --detach "$(git -C "$top" rev-parse HEAD)"
+    [ -z "$owner" ] || chown -R "$owner" "$place"
     env -u SOURCE_DATE_EPOCH HOME="$place/home" TMPDIR="$place/tmp" "$@" "$place/clone/packaging/release.sh" --no-msi "$place/out" \
         >"$place/log" 2>&1 || {
         cat "$place/log" >&2
@@ -60,18 +63,23 @@ cat "$first/log"
 
 language=$(locale -a | grep -v -E '^(C|POSIX)' | tail -n 1)
 set -- LC_ALL="${language:-C}" TZ=Asia/Kathmandu XZ_OPT=-0 GZIP=-1 TAR_OPTIONS=--numeric-owner \
-    DEB_BUILD_OPTIONS='nocheck parallel=1' MAKEFLAGS=-s
+    DEB_BUILD_OPTIONS='nocheck parallel=1' MAKEFLAGS=-s NO_FAKE_STAT=1
 how="another path, umask, time zone and language ($1)"
-if command -v faketime >/dev/null; then
-    # With the files' true dates: else what was made just now seems to be older than what it is made of.
-    set -- "$@" NO_FAKE_STAT=1 faketime -f +1000d
-    how="$how, 1000 days later"
-fi
 if [ "$(id -u)" -eq 0 ] && unshare --uts true 2>/dev/null; then
     # shellcheck disable=SC2016 # the inner shell expands
     set -- "$@" unshare --uts sh -c 'hostname elsewhere && exec "$@"' sh
     how="$how, another host"
+    owner=65534:65534
+    chmod 711 "$work"
+    set -- "$@" setpriv --reuid=65534 --regid=65534 --clear-groups
+    how="$how, another user"
 fi
+if command -v faketime >/dev/null; then
+    # With the files' true dates (NO_FAKE_STAT): else what was made just now seems to be older than what it is made of.
+    set -- "$@" faketime -f +1000d
+    how="$how, 1000 days later"
+fi
+mkdir -p "${second%/*}"
 say "$how"
 (umask 077 && release "$second" "$@")
 
