@@ -79,6 +79,16 @@ enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_ques
     return answer == GL_POLICY_ALLOW ? GL_STATUS_OK : GL_STATUS_DENIED;
 }
 
+enum gl_status gl_agent_permit_early(struct gl_call *call, const struct gl_policy_question *detail,
+                                     const char **ret_text)
+{
+    struct gl_agent *agent = gl_agent_of(call);
+    if (ask(agent, call, detail, true, ret_text) != GL_POLICY_DENY)
+        return GL_STATUS_OK;
+    gl_audit_detail(&agent->audit, call, detail, *ret_text);
+    return GL_STATUS_DENIED;
+}
+
 void gl_agent_note_problem(struct gl_call *call, enum gl_status status, const char *path)
 {
     gl_audit_problem(&gl_agent_of(call)->audit, call, status, path);

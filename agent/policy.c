@@ -162,6 +162,48 @@ static bool guards_programs(const struct gl_policy *policy,
     return false;
 }
 
+/*
+ * A path that could be another name of what a deny rule names (gl_sys_path_eludes): it is refused
+ * if there is a deny rule on paths or programs that would apply if the path were another one, and
+ * no allow rule that applies, or might, has a pattern for such paths.
+ */
+static bool is_elusive(const struct gl_policy_question *question)
+{
+    return (question->program && gl_sys_path_eludes(question->program)) ||
+           (question->path && gl_sys_path_eludes(question->path));
+}
+
+static bool names_elusive(const struct gl_policy_rule *rule, enum field field, const char *value)
+{
+    const struct patterns *when = &rule->when[field];
+    char *folded = fields[field].fold(value);
+    bool names = false;
+    for (size_t i = 0; i < when->count && !names; i++)
+        names = gl_sys_path_eludes(when->text[i]) && gl_glob_match(when->text[i], folded);
+    gl_free(folded);
+    return names;
+}
+
+static bool refuses_elusive(const struct gl_policy *policy,
+                            const struct gl_policy_question *question, bool open, bool guarded)
+{
+    enum field field = question->program ? PROGRAM : PATH;
+    const char *value = question->program ? question->program : question->path;
+    struct gl_policy_question any = *question;
+    bool guards = false, named = false;
+    any.program = any.path = any.env = NULL;
+    GL_LIST_FOREACH (node, &policy->rules) {
+        const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
+        if (rule->deny)
+            guards = guards || ((rule->when[PROGRAM].count || rule->when[PATH].count) &&
+                                rule_applies(rule, &any, true, false) != NO);
+        else
+            named = named || (names_elusive(rule, field, value) &&
+                              rule_applies(rule, question, open, guarded) != NO);
+    }
+    return guards && !named;
+}
+
 /* The first rule of a kind that applies for certain, or NULL; *ret_maybe: one might apply. */
 static const struct gl_policy_rule *find_rule(const struct gl_policy *policy, bool deny,
                                               const struct gl_policy_question *question, bool open,
@@ -191,6 +233,12 @@ enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
         find_rule(policy, true, question, open, guarded, &maybe_denied);
     const struct gl_policy_rule *allowed =
         find_rule(policy, false, question, open, guarded, &maybe_allowed);
+    if (!denied && is_elusive(question) && refuses_elusive(policy, question, open, guarded)) {
+        if (ret_text)
+            *ret_text = "the guest's policy denies some paths or programs, and a path that begins "
+                        "with two slashes could be another way there: no rule allows it";
+        return GL_POLICY_DENY;
+    }
     if (!denied && (allowed || (policy->allow && !guarded)))
         return maybe_denied ? GL_POLICY_MORE : GL_POLICY_ALLOW;
     if (!denied && maybe_allowed)

@@ -18,6 +18,10 @@
  * compares them: on Windows without regard to case, and with / in place of \, so that it is
  * "C:/Windows/System32/cmd.exe" and "CORP/alice" in a pattern.
  *
+ * A path that may be another way to what has a path of its own (gl_sys_path_eludes: on Windows a
+ * share, and a volume by its id) is denied where a deny rule on paths or programs could apply,
+ * unless a rule that allows it has a pattern for such paths, which begins with "//".
+ *
  * Environment variables that the host sets are asked about one by one, after the program. With most
  * of them it can make a program do anything (LD_PRELOAD, BASH_ENV, PATH), and a rule about programs
  * would be void. So a rule that allows by program allows no variable unless its condition on env

@@ -41,6 +41,12 @@ const struct gl_settings *gl_agent_settings(const struct gl_agent *agent);
 enum gl_status gl_agent_permit(struct gl_call *call, const struct gl_policy_question *detail,
                                const char **ret_text);
 /*
+ * The same before all is known: program, path, user and env that are NULL are not known yet, and
+ * only what is certain is denied. For what must not be looked at if it may not be used.
+ */
+enum gl_status gl_agent_permit_early(struct gl_call *call, const struct gl_policy_question *detail,
+                                     const char **ret_text);
+/*
  * A part of the call failed (a file of a tree), here in the guest, though the call as a whole will
  * end with OK: the audit record then says so. `path` is not escaped.
  */

@@ -44,9 +44,16 @@ void gl_sys_hostname(char *out, size_t size);
  */
 char *gl_sys_fold(const char *name);
 char *gl_sys_fold_path(const char *path);
+/*
+ * Whether a path, as given or folded, may be another way to what has a path of its own here, which
+ * nobody can tell from its text: on Windows what begins with two slashes, a share (that of this
+ * very machine: //localhost/C$) or a volume by its id. Links resolved, it stays so.
+ */
+bool gl_sys_path_eludes(const char *path);
 /* For patterns (glob.h) of folded paths: NULL, or why there is no path here that begins so. */
 const char *gl_sys_pattern_fault(const char *pattern);
-/* Of such a pattern what begins with the root's slash, where a drive's name stands before it. */
+/* Of such a pattern what begins with the root's slash, where a drive's name stands before it,
+ * or another slash. */
 const char *gl_sys_pattern_from_root(const char *pattern);
 
 #endif

@@ -68,9 +68,11 @@ int gl_disk_stat(const char *path, enum gl_disk_links links, struct gl_disk_info
 int gl_disk_resolve(const char *path, char **ret_path);
 /*
  * The same, but nothing needs to be there, nor be allowed to be seen: what cannot be followed means
- * itself, and a/../b means b though there be no a. With `follow` the last component is followed
- * too. Fails only with UV_ELOOP, with UV_EACCES for a link that somebody else has laid in a folder
- * like /tmp (sticky, and all may write there), or for a relative path without a working directory.
+ * itself, and a/../b means b though there be no a. On Windows a path of a share
+ * ("//server/share/...") means itself too: it is not looked at. With `follow` the last component is
+ * followed too. Fails only with UV_ELOOP, with UV_EACCES for a link that somebody else has laid in
+ * a folder like /tmp (sticky, and all may write there), or for a relative path without a working
+ * directory.
  */
 int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 

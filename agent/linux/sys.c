@@ -102,6 +102,12 @@ char *gl_sys_fold_path(const char *path)
     return gl_strdup(path);
 }
 
+bool gl_sys_path_eludes(const char *path)
+{
+    (void)path;
+    return false;
+}
+
 const char *gl_sys_pattern_fault(const char *pattern)
 {
     return strchr("/*?\\", *pattern) || strchr(pattern, ':') ? NULL : "a path begins with a slash";

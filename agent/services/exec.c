@@ -9,6 +9,7 @@
 #include "message.h"
 #include "mux.h"
 #include "service.h"
+#include "sys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -308,6 +309,27 @@ out:
     return err;
 }
 
+/*
+ * A program or folder of which nobody knows where it is until it has been opened (on another
+ * machine) is not looked at if it may not be used.
+ */
+static enum gl_status permit_elusive(struct gl_call *call, const Gl__ExecStart *start,
+                                     const char **ret_text)
+{
+    char *program = start->n_argv ? gl_message_cstring(start->argv[0]) : NULL;
+    char *directory = gl_message_cstring(start->directory);
+    enum gl_status status = GL_STATUS_OK;
+    if (program && gl_sys_path_eludes(program))
+        status =
+            gl_agent_permit_early(call, &(struct gl_policy_question){.program = program}, ret_text);
+    if (status == GL_STATUS_OK && directory && gl_sys_path_eludes(directory))
+        status =
+            gl_agent_permit_early(call, &(struct gl_policy_question){.path = directory}, ret_text);
+    gl_free(program);
+    gl_free(directory);
+    return status;
+}
+
 static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
 {
     const Gl__ExecStart *start = (const Gl__ExecStart *)request;
@@ -321,6 +343,9 @@ static void exec_start(struct gl_call *call, const ProtobufCMessage *request)
             "%u programs are running, which is the limit of this guest (agent.conf: "
             "programs): try again when one has ended",
             jobs);
+    enum gl_status allowed = permit_elusive(call, start, &why);
+    if (allowed != GL_STATUS_OK)
+        return gl_call_finish(call, allowed, "%s", why);
     struct job *job = GL_NEW0(struct job);
     job->call = call;
     int err = start_process(job, loop, start, &why);

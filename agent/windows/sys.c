@@ -103,21 +103,37 @@ char *gl_sys_fold_path(const char *path)
     return folded;
 }
 
-/* "C:/..." or a wildcard; and since a backslash takes the next character as it is, whoever writes
- * C:\Windows would ask for C:Windows. */
+static bool is_slash(char c)
+{
+    return c == '/' || c == '\\';
+}
+
+/* \\server\share and \\?\Volume{...}, which have no drive ("Naming Files, Paths, and Namespaces",
+ * learn.microsoft.com); \\?\C:\x means C:\x. */
+bool gl_sys_path_eludes(const char *path)
+{
+    if (!is_slash(path[0]) || !is_slash(path[1]))
+        return false;
+    bool drive = path[2] == '?' && is_slash(path[3]) && path[4] && path[5] == ':';
+    return !drive;
+}
+
+/* "C:/...", "//server/share/..." or a wildcard; and since a backslash takes the next character as
+ * it is, whoever writes C:\Windows would ask for C:Windows. */
 const char *gl_sys_pattern_fault(const char *pattern)
 {
     for (const char *p = pattern; *p; p++) {
         if (*p == '\\' && (!p[1] || !strchr("*?[{", *++p)))
             return "paths are written with /: 'C:/Windows/*'";
     }
-    if (*pattern == '*' || *pattern == '?' ||
+    if (*pattern == '*' || *pattern == '?' || strncmp(pattern, "//", 2) == 0 ||
         (pattern[0] && pattern[1] == ':' && pattern[2] == '/'))
         return NULL;
-    return "a path begins with a drive: 'C:/Windows/*'";
+    return "a path begins with a drive or a server: 'C:/Windows/*', '//server/share/*'";
 }
 
 const char *gl_sys_pattern_from_root(const char *pattern)
 {
-    return pattern[0] && pattern[1] == ':' ? pattern + 2 : pattern;
+    bool drive = pattern[0] && pattern[1] == ':';
+    return pattern + (drive ? 2 : gl_sys_path_eludes(pattern) ? 1 : 0);
 }

@@ -424,6 +424,16 @@ START_TEST(paths_have_one_name)
     ck_assert_int_eq(gl_disk_resolve_any("q:\\x\\..\\Y", true, &resolved), 0);
     ck_assert_str_eq(resolved, "Q:/Y");
     gl_free(resolved);
+    /* A share means itself, without a look at it. */
+    static const char *const shares[] = {"//nowhere.invalid/C$/x/../y",
+                                         "\\\\nowhere.invalid\\C$\\y",
+                                         "//?/UNC/nowhere.invalid/C$/y"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(shares); i++) {
+        ck_assert_int_eq(gl_disk_resolve_any(shares[i], true, &resolved), 0);
+        ck_assert_str_eq(resolved, "//nowhere.invalid/C$/y");
+        gl_free(resolved);
+    }
+    ck_assert_int_lt(gl_disk_resolve(shares[0], &resolved), 0);
     /* The short name, where the file system makes such. */
     wchar_t *wide = gl_wide_path("Folder with a long name"), name[1024];
     if (GetShortPathNameW(wide, name, 1024) && wcschr(name, L'~')) {

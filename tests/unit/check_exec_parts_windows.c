@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "mem.h"
+#include "policy.h"
 #include "sys.h"
 #include "unit.h"
 #include "windows/exec-account.h"
@@ -296,7 +297,8 @@ START_TEST(names_are_folded)
     folded = gl_sys_fold("Path\\x\xff");
     ck_assert_str_eq(folded, "Path\\x\xff");
     gl_free(folded);
-    static const char *const good[] = {"C:/Windows/*", "*/cmd.exe", "?:/x", "*", "C:/a\\*b"};
+    static const char *const good[] = {"C:/Windows/*", "*/cmd.exe",       "?:/x", "*",
+                                       "C:/a\\*b",     "//server/share/*"};
     static const char *const bad[] = {"C:\\Windows\\*", "/etc/passwd", "cmd.exe",
                                       "C:Windows",      "C:/x\\",      "\\\\server\\share"};
     for (size_t i = 0; i < GL_ARRAY_SIZE(good); i++)
@@ -360,13 +362,64 @@ START_TEST(privileges_are_those_of_a_thread_for_a_call)
 }
 END_TEST
 
+/* The own disk by the name of a share, or of a volume: no rule on C:/ would meet it. */
+START_TEST(paths_that_could_be_anywhere)
+{
+    static const char *const elude[] = {"//localhost/C$/x",       "\\\\127.0.0.1\\c$\\x",
+                                        "//?/UNC/localhost/C$/x", "\\\\?\\Volume{1}\\x",
+                                        "\\/server/share",        "//./C:/x"};
+    static const char *const no[] = {"C:/x", "\\\\?\\C:\\x", "/x", "x", "*", "?", ""};
+    const char *text = "";
+    for (size_t i = 0; i < GL_ARRAY_SIZE(elude); i++)
+        ck_assert_msg(gl_sys_path_eludes(elude[i]), "%s", elude[i]);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(no); i++)
+        ck_assert_msg(!gl_sys_path_eludes(no[i]), "%s", no[i]);
+
+    struct gl_policy *policy = gl_policy_new(true, NULL);
+    struct gl_policy_question path = {.service = "file", .path = elude[0]};
+    struct gl_policy_question program = {.service = "exec", .program = "\\\\server\\s\\x.exe"};
+    ck_assert_int_eq(gl_policy_ask(policy, &path, false, &text), GL_POLICY_ALLOW);
+    struct gl_policy_rule *rule = gl_policy_add(policy, true, "secret");
+    ck_assert(gl_policy_rule_add(rule, "path", "C:/secret/*"));
+    ck_assert(gl_policy_rule_add(rule, "service", "file"));
+    for (size_t i = 0; i < GL_ARRAY_SIZE(elude); i++) {
+        path.path = elude[i];
+        ck_assert_int_eq(gl_policy_ask(policy, &path, false, &text), GL_POLICY_DENY);
+        ck_assert_int_eq(gl_policy_ask(policy, &path, true, &text), GL_POLICY_DENY);
+    }
+    path.path = "C:/x";
+    ck_assert_int_eq(gl_policy_ask(policy, &path, false, &text), GL_POLICY_ALLOW);
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_ALLOW);
+    rule = gl_policy_add(policy, true, "programs");
+    ck_assert(gl_policy_rule_add(rule, "program", "*/cmd.exe"));
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
+
+    /* Only a rule that names such paths lets them in again, and no wildcard does. */
+    rule = gl_policy_add(policy, false, "all");
+    ck_assert(gl_policy_rule_add(rule, "program", "*"));
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
+    rule = gl_policy_add(policy, false, "share");
+    ck_assert(gl_policy_rule_add(rule, "program", "//Server/s/*"));
+    ck_assert(gl_policy_rule_add(rule, "path", "//Server/s/*"));
+    program.path = NULL;
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
+    rule = gl_policy_add(policy, false, "programs of the share");
+    ck_assert(gl_policy_rule_add(rule, "program", "//Server/s/*"));
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_ALLOW);
+    program.program = "//server/s/cmd.exe";
+    ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
+    ck_assert_str_eq(text, "programs");
+    gl_policy_free(policy);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("exec_parts_windows", lines_for_the_c_runtime, lines_for_batch_files,
                          names_of_batch_files, environment_is_sorted_and_changed,
                          paths_are_seen_from_a_folder, sessions, accounts_have_short_names,
                          logon_messages, names_of_windows, machine_of_smbios, names_are_folded,
-                         privileges_are_those_of_a_thread_for_a_call);
+                         privileges_are_those_of_a_thread_for_a_call, paths_that_could_be_anywhere);
 }
 
 GL_UNIT_MAIN(suite)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "sys.h"
 #include "unit.h"
 
 #define ASK(policy, ...)                                                                           \
@@ -42,6 +43,20 @@ START_TEST(deny_wins_and_first_is_named)
     ck_assert_int_eq(ASK(policy, .service = "file", .path = "/home/x"), GL_POLICY_ALLOW);
     ck_assert_int_eq(ASK(policy, .service = "file", .path = "/etc/ssh/x"), GL_POLICY_DENY);
     ck_assert_str_eq(text, "first");
+    gl_policy_free(policy);
+}
+END_TEST
+
+/* Here no path has two meanings: one that begins with two slashes is judged as any other. */
+START_TEST(two_slashes)
+{
+    struct gl_policy *policy = gl_policy_new(true, NULL);
+    rule(policy, true, "secret", "path", "/secret/*");
+    rule(policy, true, "shell", "program", "/bin/sh");
+    enum gl_policy_answer other = gl_sys_path_eludes("//x/y") ? GL_POLICY_DENY : GL_POLICY_ALLOW;
+    ck_assert_int_eq(ASK(policy, .service = "file", .path = "//x/y"), other);
+    ck_assert_int_eq(ASK(policy, .service = "exec", .program = "//x/y"), other);
+    ck_assert_int_eq(ASK(policy, .service = "file", .path = "/x/y"), GL_POLICY_ALLOW);
     gl_policy_free(policy);
 }
 END_TEST
@@ -207,7 +222,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return GL_UNIT_SUITE("policy", default_decides, deny_wins_and_first_is_named,
+    return GL_UNIT_SUITE("policy", default_decides, deny_wins_and_first_is_named, two_slashes,
                          conditions_are_joined, every_field_counts, open_questions, variables,
                          variables_beside_denied_programs, conditions_on_variables_alone,
                          harmless_variables);

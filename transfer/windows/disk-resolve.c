@@ -153,11 +153,16 @@ int gl_disk_follow(const struct gl_disk_full *full, size_t at, const char *targe
     return err;
 }
 
+static bool is_on_share(const struct gl_disk_full *full)
+{
+    return wcsncmp(full->text, L"\\??\\UNC\\", 8) == 0;
+}
+
 /*
  * One way from the root. 0: *ret_path is what it means. 1: there was a link, *full is what to go on
  * with.
  */
-static int walk(struct gl_disk_full *full, bool follow, char **ret_path)
+static int walk(struct gl_disk_full *full, bool follow, bool everywhere, char **ret_path)
 {
     struct gl_disk_info info;
     HANDLE at = NULL, next;
@@ -165,7 +170,9 @@ static int walk(struct gl_disk_full *full, bool follow, char **ret_path)
     int err = 0;
     wchar_t after = full->text[full->root_len];
     full->text[full->root_len] = L'\0';
-    if (open_step(NULL, full->text, full->root_len, &at, &info))
+    if (!everywhere && is_on_share(full))
+        at = NULL;
+    else if (open_step(NULL, full->text, full->root_len, &at, &info))
         at = NULL; /* it cannot be seen: it means itself, and what is below as well */
     full->text[full->root_len] = after;
     while (at && *rest && !err) {
@@ -218,7 +225,7 @@ static int walk(struct gl_disk_full *full, bool follow, char **ret_path)
     return err;
 }
 
-int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
+static int resolve(const char *path, bool follow, bool everywhere, char **ret_path)
 {
     struct gl_disk_full full;
     int err = gl_disk_full_path(path, &full);
@@ -226,14 +233,31 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
         return err;
     err = 1;
     for (int links = 0; err == 1; links++)
-        err = links > LINKS_MAX ? UV_ELOOP : walk(&full, follow, ret_path);
+        err = links > LINKS_MAX ? UV_ELOOP : walk(&full, follow, everywhere, ret_path);
     gl_disk_full_done(&full);
     return err;
+}
+
+/* What is on a share means itself, and is not looked at before somebody was asked: it could be
+ * anything, and to look means to log in there. */
+int gl_disk_resolve_any(const char *path, bool follow, char **ret_path)
+{
+    return resolve(path, follow, false, ret_path);
 }
 
 int gl_disk_resolve(const char *path, char **ret_path)
 {
     struct gl_disk_info info;
-    int err = gl_disk_stat(path, GL_LINKS_ALL, &info);
-    return err ? err : gl_disk_resolve_any(path, true, ret_path);
+    char *resolved;
+    int err = resolve(path, true, true, &resolved);
+    if (err)
+        return err;
+    err = gl_disk_stat(resolved, GL_LINKS_NONE, &info);
+    if (!err && info.kind == GL_DISK_LINK)
+        err = UV_ELOOP;
+    if (err)
+        gl_free(resolved);
+    else
+        *ret_path = resolved;
+    return err;
 }

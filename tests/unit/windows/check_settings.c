@@ -45,7 +45,11 @@ START_TEST(paths_in_a_policy)
     ck_assert_int_eq(ask(settings, "file", "c:\\", &why), GL_POLICY_DENY);
     ck_assert_int_eq(ask(settings, "file", "C:\\Users", &why), GL_POLICY_ALLOW);
     gl_settings_free(settings);
+    settings = load("policy { allow x { path = '//server/share/*' service = file } }\n");
+    ck_assert_ptr_null(settings->policy_error);
+    gl_settings_free(settings);
     broken("policy {\n  deny x { path = 'C:/Users/' }\n}\n", 2, "end with a slash");
+    broken("policy {\n  deny x { path = '//server//x' }\n}\n", 2, "slash");
     broken("policy {\n  deny x { path = 'C://' }\n}\n", 2, "slash");
 }
 END_TEST
