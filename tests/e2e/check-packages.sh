@@ -107,7 +107,8 @@ for link in dev-vsock.device.wants/guestlink-agent.service sockets.target.wants/
     echo "enabled: $link"
 done
 [ ! -e "$tree/var/lib/guestlink" ] || fail "keys are made at the first start, not by the package"
-is "configuration files" "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/pam.d/guestlink" \
+is "configuration files" \
+    "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/needrestart/conf.d/guestlink-agent.conf /etc/pam.d/guestlink" \
     "$(in_tree dpkg-query -W -f '${Conffiles}\n' guestlink-agent guestlink-host | awk 'NF { print $1 }' | sort | xargs)"
 
 # ------------------------------------------------------------------ used

@@ -77,6 +77,7 @@ files_of_deb() { # DEB
     dpkg-deb -c "$1" | awk '{ sub("/", ":", $2); sub("^[.]", "", $6); print $1, $2, $6 }' | sed \
         -e '/^d/d' \
         -e '/\/usr\/share\/lintian\//d' \
+        -e '/\/etc\/needrestart\//d' \
         -e '/\/changelog\.Debian\.gz$/d' \
         -e 's, /lib/, /usr/lib/,' \
         -e 's,/zsh/vendor-completions/,/zsh/site-functions/,' \
@@ -101,7 +102,7 @@ for package in guestlink-agent guestlink-host; do
     rpm2cpio "$2" | (cd "$work/$package.r" && cpio -idm --quiet)
     same=0
     for file in $(cd "$work/$package.d" && find . -type f ! -path '*/*bin/*' ! -path './usr/share/*/*.gz' \
-        ! -path './usr/share/doc/*' ! -path './usr/share/lintian/*' ! -path './usr/share/zsh/*' ! -path ./etc/pam.d/guestlink); do
+        ! -path './usr/share/doc/*' ! -path './usr/share/lintian/*' ! -path './etc/needrestart/*' ! -path './usr/share/zsh/*' ! -path ./etc/pam.d/guestlink); do
         to=$work/$package.r/$file
         [ -e "$to" ] || to=$work/$package.r/usr/$file # /lib
         cmp "$work/$package.d/$file" "$to" || fail "${file#.} differs"
