@@ -64,8 +64,7 @@ apt() {
     }
 }
 
-install_debs() {
-    set --
+install_debs() { # APT-OPTION...
     for deb in "$tree"/debs/*.deb; do
         set -- "$@" "${deb#"$tree"}"
     done
@@ -148,7 +147,15 @@ key=$(sha256sum <"$tree/var/lib/guestlink/agent/agent.key")
 for deb in "$tree"/debs/*.deb; do
     vm_next_version "$deb" "$deb"
 done
-install_debs
+# The next release's have another text, where it was changed here and where it was not.
+shipped="etc/guestlink/agent.conf etc/needrestart/conf.d/guestlink-agent.conf"
+dpkg-deb -R "$tree"/debs/guestlink-agent_*.deb "$work/repack"
+for file in $shipped; do
+    sed -i '1i # of the next release' "$work/repack/$file"
+done
+dpkg-deb --root-owner-group -b "$work/repack" "$(echo "$tree"/debs/guestlink-agent_*.deb)" >/dev/null
+rm -r "$work/repack"
+install_debs -o Dpkg::Options::=--force-confold
 case $(in_tree dpkg-query -W -f '${Version}' guestlink-agent) in
 *+next) ;;
 *) fail "it was not upgraded" ;;
@@ -156,6 +163,11 @@ esac
 for file in etc/guestlink/agent.conf etc/guestlink/hostd.conf etc/pam.d/guestlink; do
     is "$file" '# changed here' "$(tail -n 1 "$tree/$file")"
 done
+is "the new one beside it" '# of the next release' "$(head -n 1 "$tree/etc/guestlink/agent.conf.dpkg-dist")"
+[ ! -e "$tree/etc/guestlink/hostd.conf.dpkg-dist" ] || fail "hostd.conf.dpkg-dist"
+file=etc/needrestart/conf.d/guestlink-agent.conf
+is "$file, which was not changed" '# of the next release' "$(head -n 1 "$tree/$file")"
+[ ! -e "$tree/$file.dpkg-dist" ] || fail "$file.dpkg-dist"
 is "the key" "$key" "$(sha256sum <"$tree/var/lib/guestlink/agent/agent.key")"
 
 # ------------------------------------------------------------------ purged
