@@ -16,7 +16,6 @@ libjansson-dev
 libpam0g-dev
 libprotobuf-c-dev
 libsodium-dev
-libsystemd-dev
 libuv1-dev
 libxxhash-dev
 make
@@ -93,10 +92,10 @@ if [ -z "$missing" ]; then
     echo "install-deps: all packages are installed"
 else
     echo "install-deps: installing by apt-get:$missing"
-    export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -q
     # shellcheck disable=SC2086 # a list of words
-    as_root apt-get install -q -y --no-install-recommends $missing
+    # sudo leaves out what is only exported.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
 fi
 
 if [ "$windows" = yes ] && ! "$(dirname "$0")/windows/build-deps.sh" --where >/dev/null; then
