@@ -26,15 +26,19 @@ trap 'exit 143' TERM
 mkdir "$work/copy"
 cd "$top"
 if [ -e .git ]; then
-    git ls-files -z --cached | tar -cf - --null --files-from - | tar -xf - -C "$work/copy"
+    # No pipes: a shell does not see that their first part fails.
+    git ls-files -z --cached >"$work/files"
+    tar -cf "$work/copy.tar" --null --files-from "$work/files"
     date=$(git log -1 --format=%ct)
 else
     # Not what was built here.
-    tar -cf - --exclude=./build --exclude=./build-ci --exclude=./build-plain --exclude=./build-quickstart \
-        --exclude=./config.status --exclude=./packages --exclude=./release . | tar -xf - -C "$work/copy"
+    tar -cf "$work/copy.tar" --exclude=./build --exclude=./build-ci --exclude=./build-plain --exclude=./build-quickstart \
+        --exclude=./config.status --exclude=./packages --exclude=./release .
     # All files of a tarball have its date.
     date=$(stat -c %Y configure.ac)
 fi
+tar -xf "$work/copy.tar" -C "$work/copy"
+rm "$work/copy.tar"
 
 # What could differ: order, owners, dates, modes (by umask), how xz was told to work (by default or in the environment).
 LC_ALL=C

@@ -7,7 +7,7 @@
 #
 # The tarball and the packages but for the MSIs are the same bytes wherever and whenever that commit is built, by the same tools
 # (make check-release). Their date is the commit's, or SOURCE_DATE_EPOCH. DEB_BUILD_OPTIONS=nocheck leaves out the unit tests. Needs
-# what the packages need to be built, rpmbuild, and for the MSIs what packaging/windows needs; without that there are none.
+# what the packages need to be built, rpmbuild, and for the MSIs what packaging/windows needs; --no-msi does without.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 fail() {
@@ -25,8 +25,13 @@ case ${1-} in
     exit 2
     ;;
 esac
-for tool in git dpkg-buildpackage rpmbuild; do
-    command -v "$tool" >/dev/null || fail "$tool is not installed"
+tools="git dpkg-buildpackage rpmbuild"
+[ "$with_msi" = no ] || tools="$tools wixl x86_64-w64-mingw32-gcc"
+for tool in $tools; do
+    command -v "$tool" >/dev/null || case $tool in
+    wixl | *mingw*) fail "$tool is not installed; --no-msi does without" ;;
+    *) fail "$tool is not installed" ;;
+    esac
 done
 [ -e "$top/.git" ] || fail "a release is made from a git checkout"
 
@@ -47,7 +52,8 @@ changed=$(git status --porcelain --untracked-files=no)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 mkdir "$work/source" "$work/made"
-git archive "$commit" | tar -xf - -C "$work/source"
+git archive --output="$work/source.tar" "$commit"
+tar -xf "$work/source.tar" -C "$work/source"
 
 # run WHAT COMMAND...: what it has to say is told if it fails.
 run() {
@@ -82,10 +88,8 @@ msis() {
 }
 if [ "$with_msi" = no ]; then
     echo "release: THERE ARE NO MSIs, as --no-msi says"
-elif ! command -v wixl >/dev/null || ! command -v x86_64-w64-mingw32-gcc >/dev/null; then
-    echo "release: THERE ARE NO MSIs: wixl or mingw-w64 is not installed"
 else
-    (run "MSIs" msis) || echo "release: THERE ARE NO MSIs: packaging/windows failed (see above)"
+    (run "MSIs" msis) || fail "no MSIs; --no-msi does without"
 fi
 
 mkdir -p "$out"
@@ -99,3 +103,7 @@ chmod 644 SHA256SUMS
 mv -- * "$out/"
 echo "release: $commit in $out:"
 cat "$out/SHA256SUMS"
+if [ -e /etc/debian_version ]; then
+    echo "release: THE RPMs WERE BUILT ON DEBIAN, of its libraries: for tests. Build those for others where they are to run" \
+        "(packaging/rpm/build.sh)."
+fi

@@ -16,8 +16,8 @@ fail() {
 }
 for tool in rpmbuild dpkg-buildpackage; do
     command -v "$tool" >/dev/null || {
-        echo "check-release: skipped: $tool is not installed"
-        exit 0
+        echo "check-release: skipped: $tool is not installed" >&2
+        exit 77
     }
 done
 

@@ -22,8 +22,8 @@ name=check-rpm
 
 for tool in rpm rpmbuild rpmlint; do
     command -v "$tool" >/dev/null || {
-        echo "check-rpm: skipped: $tool is not installed"
-        exit 0
+        echo "check-rpm: skipped: $tool is not installed" >&2
+        exit 77
     }
 done
 vm_need mmdebstrap dpkg-buildpackage cpio
