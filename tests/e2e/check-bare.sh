@@ -17,7 +17,7 @@ name=check-bare
 . "$top/tests/e2e/vm-lib.sh"
 vm_need mmdebstrap unshare findmnt
 # Mounts and processes go with this one.
-if [ -z "${GL_UNSHARED-}" ]; then
+if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 

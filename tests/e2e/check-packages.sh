@@ -18,7 +18,7 @@ name=check-packages
 . "$top/tests/e2e/vm-lib.sh"
 vm_need mmdebstrap lintian dpkg-buildpackage
 # Mounts and processes go with this one.
-if [ -z "${GL_UNSHARED-}" ]; then
+if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
 fi
 

@@ -17,7 +17,7 @@ name=check-vm
 . "$top/tests/e2e/vm-lib.sh"
 vm_need qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb
 # Mounts and processes go with this one.
-if [ -z "${GL_UNSHARED-}" ]; then
+if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 

@@ -16,7 +16,7 @@ name=check-nested
 . "$top/tests/e2e/vm-lib.sh"
 vm_need qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb python3
 # Mounts and processes go with this one.
-if [ -z "${GL_UNSHARED-}" ]; then
+if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
     GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@"
 fi
 vm_work
