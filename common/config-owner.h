@@ -7,7 +7,7 @@
 
 /*
  * A program that can do what others cannot obeys no file that others may change: NULL if this one
- * is fine, or why not. An ordinary user's program reads what it is told. Static.
+ * is fine, or why not. (On Linux, an ordinary user's program reads what it is told.) Static.
  */
 const char *gl_config_judge_owner(uv_file fd, const uv_stat_t *st);
 

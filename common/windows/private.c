@@ -64,10 +64,24 @@ int gl_private_descriptor(bool users_read, PSECURITY_DESCRIPTOR *ret_descriptor)
 
 /* ------------------------------------------------------------------ judging */
 
+/* NT SERVICE\\TrustedInstaller, who owns what Windows brings along, Program Files included. It is
+ * no well-known one to IsWellKnownSid(), and the same everywhere. */
+static bool is_installer(PSID sid)
+{
+    static const DWORD parts[] = {
+        SECURITY_SERVICE_ID_BASE_RID, 956008885, 3418522649u, 1831038044, 1853292631, 2271478464u};
+    if (*GetSidSubAuthorityCount(sid) != GL_ARRAY_SIZE(parts))
+        return false;
+    for (DWORD i = 0; i < GL_ARRAY_SIZE(parts); i++)
+        if (*GetSidSubAuthority(sid, i) != parts[i])
+            return false;
+    return true;
+}
+
 static bool is_ours(PSID sid, PSID own)
 {
     return EqualSid(sid, own) || IsWellKnownSid(sid, WinLocalSystemSid) ||
-           IsWellKnownSid(sid, WinBuiltinAdministratorsSid);
+           IsWellKnownSid(sid, WinBuiltinAdministratorsSid) || is_installer(sid);
 }
 
 /* "DOMAIN\name", or the SID's text. Asks the account database: only when something is wrong. */

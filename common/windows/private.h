@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files of this account's alone, by their security descriptors. "Ours" are the account that this
- * process runs as, SYSTEM and Administrators: the latter two can reach everything anyway.
+ * process runs as, SYSTEM, Administrators and TrustedInstaller: the others can reach everything
+ * anyway.
  */
 #ifndef GL_WINDOWS_PRIVATE_H
 #define GL_WINDOWS_PRIVATE_H

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "private.h"
 #include "service.h"
 #include "wide.h"
 
@@ -212,10 +213,45 @@ static SC_HANDLE create(const struct verb *verb, const wchar_t *path)
     return handle;
 }
 
+/* Whoever can change the program, or what lies beside it, would be SYSTEM. */
+static int judge_program(const struct verb *verb, const wchar_t *path)
+{
+    wchar_t *folder = gl_memdup(path, (wcslen(path) + 1) * sizeof *path);
+    wchar_t *slash = wcsrchr(folder, L'\\');
+    int status = 0;
+    if (slash)
+        *slash = L'\0';
+    const wchar_t *const all[] = {path, folder};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(all) && !status; i++) {
+        char *why = NULL;
+        HANDLE handle = CreateFileW(all[i], READ_CONTROL,
+                                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                                    OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+        if (handle == INVALID_HANDLE_VALUE)
+            return fail(verb, "install", GetLastError());
+        if (gl_private_judge(handle, GL_PRIVATE_CHANGE, &why) != 0) {
+            char *name = gl_narrow_lossy(all[i]);
+            fprintf(stderr,
+                    "%s: %s must not be a service's: %s; put the program below Program Files\n",
+                    verb->service->name, name, why);
+            gl_free(name);
+            status = 1;
+        }
+        gl_free(why);
+        CloseHandle(handle);
+    }
+    gl_free(folder);
+    return status;
+}
+
 static int verb_install(struct verb *verb)
 {
     wchar_t *path = own_path();
-    int status = 0;
+    int status = judge_program(verb, path);
+    if (status) {
+        gl_free(path);
+        return status;
+    }
     verb->handle = create(verb, path);
     if (!verb->handle || !gl_service_configure(verb->service, verb->handle))
         status = fail(verb, "install", GetLastError());

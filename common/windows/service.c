@@ -31,6 +31,10 @@ static void set_state(DWORD state, DWORD hint_ms, DWORD exit_status)
 {
     AcquireSRWLockExclusive(&run.lock);
     SERVICE_STATUS *status = &run.status;
+    if (status->dwCurrentState == SERVICE_STOPPED && status->dwServiceType) {
+        ReleaseSRWLockExclusive(&run.lock); /* an order to stop that came with the end */
+        return;
+    }
     bool steady = state == SERVICE_RUNNING || state == SERVICE_STOPPED;
     status->dwServiceType = SERVICE_WIN32_OWN_PROCESS;
     status->dwCheckPoint = steady ? 0 : status->dwCheckPoint + 1;
@@ -94,11 +98,34 @@ static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *ctx)
 
 /* ------------------------------------------------------------------ log */
 
+/*
+ * The viewer takes %1 or %%1 in a string for a reference to another ("ReportEventW function",
+ * learn.microsoft.com), and guests have a say in what is logged: a space without width keeps them
+ * apart. For gl_free().
+ */
+static char *without_references(const char *line)
+{
+    size_t percents = 0;
+    for (const char *p = line; *p; p++)
+        percents += *p == '%';
+    char *text = gl_alloc(strlen(line) + percents * 3 + 1), *out = text;
+    for (const char *p = line; *p; p++) {
+        *out++ = *p;
+        if (*p == '%' && (p[1] == '%' || (p[1] >= '0' && p[1] <= '9'))) {
+            memcpy(out, "\xE2\x80\x8B", 3);
+            out += 3;
+        }
+    }
+    *out = '\0';
+    return text;
+}
+
 /* Strings of events end at 31,839 characters; lines of the log are shorter. */
 static void log_event(enum gl_log_level level, const char *line, void *data)
 {
     (void)data;
-    wchar_t *wide = gl_wide(line);
+    char *plain = without_references(line);
+    wchar_t *wide = gl_wide(plain);
     const wchar_t *strings[] = {wide ? wide : L"(a line that is not UTF-8)"};
     WORD type = level == GL_LOG_ERROR  ? EVENTLOG_ERROR_TYPE
                 : level == GL_LOG_WARN ? EVENTLOG_WARNING_TYPE
@@ -108,6 +135,7 @@ static void log_event(enum gl_log_level level, const char *line, void *data)
                                       : GL_EVENT_INFORMATION;
     ReportEventW(run.events, type, 0, id, NULL, 1, 0, strings, NULL);
     gl_free(wide);
+    gl_free(plain);
 }
 
 static void open_log(void)

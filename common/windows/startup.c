@@ -5,6 +5,7 @@
 #include <uv.h>
 #include <windows.h>
 
+#include "defaults.h"
 #include "mem.h"
 #include "os.h"
 #include "private.h"
@@ -99,20 +100,10 @@ static int take_lock(const char *directory, const char *program, char **ret_erro
     return err;
 }
 
-/*
- * Anybody may make folders in %ProgramData%, and would own them: a folder that somebody else has
- * laid in the place of ours is refused, whatever is in it.
- */
-static int judge_directory(const char *directory, char **ret_error)
+static int explain(const char *directory, HANDLE handle, ACCESS_MASK rights, char **ret_error)
 {
     BY_HANDLE_FILE_INFORMATION info;
     char *why = NULL;
-    wchar_t *wide = gl_wide_path(directory);
-    HANDLE handle =
-        CreateFileW(wide, READ_CONTROL | FILE_READ_ATTRIBUTES,
-                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
-                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
-    gl_free(wide);
     int err = 0;
     if (handle == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(handle, &info)) {
         err = last_error();
@@ -123,14 +114,51 @@ static int judge_directory(const char *directory, char **ret_error)
     } else if (!(info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) {
         err = UV_ENOTDIR;
         *ret_error = gl_asprintf("%s: it is not a directory", directory);
-    } else if ((err = gl_private_judge(handle, GL_PRIVATE_ANY, &why)) != 0) {
-        *ret_error = gl_asprintf("%s: %s; remove it, or let only SYSTEM, Administrators and this "
-                                 "account have access",
-                                 directory, why);
+    } else if ((err = gl_private_judge(handle, rights, &why)) != 0) {
+        *ret_error =
+            gl_asprintf("%s: %s; remove it, or let only SYSTEM, Administrators and this "
+                        "account %s",
+                        directory, why, rights == GL_PRIVATE_ANY ? "have access" : "change it");
     }
     gl_free(why);
-    if (handle != INVALID_HANDLE_VALUE)
+    return err;
+}
+
+/*
+ * Refuses a directory that is not ours, and holds it as long as the process lives: nobody can
+ * rename or remove it meanwhile, nor what is above it. (Sharing counts only for handles that may
+ * read: FILE_LIST_DIRECTORY.)
+ */
+static int hold_directory(const char *directory, ACCESS_MASK rights, HANDLE *ret_handle,
+                          char **ret_error)
+{
+    wchar_t *wide = gl_wide_path(directory);
+    HANDLE handle = CreateFileW(wide, READ_CONTROL | FILE_READ_ATTRIBUTES | FILE_LIST_DIRECTORY,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
+                                FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    int err = explain(directory, handle, rights, ret_error);
+    gl_free(wide);
+    if (!err)
+        *ret_handle = handle;
+    else if (handle != INVALID_HANDLE_VALUE)
         CloseHandle(handle);
+    return err;
+}
+
+/*
+ * Anybody may make folders in ProgramData, and would own them: who made "guestlink" there first
+ * could remove the configuration, and no configuration means that all is allowed. So that folder
+ * must be ours wherever the state is.
+ */
+static int hold_own_folder(HANDLE *ret_handle, char **ret_error)
+{
+    char *path = gl_default_state("");
+    path[strlen(path) - 1] = '\0'; /* its last backslash */
+    int err = 0;
+    gl_startup_make_parents(path);
+    if (make_directory(path, true) == 0 || is_directory(path))
+        err = hold_directory(path, GL_PRIVATE_CHANGE, ret_handle, ret_error);
+    gl_free(path);
     return err;
 }
 
@@ -140,14 +168,23 @@ int gl_startup_claim_state(const char *directory, const char *program, char **re
         *ret_error = gl_strdup("the state directory has no name");
         return UV_EINVAL;
     }
-    gl_startup_make_parents(directory);
-    int err = make_directory(directory, false);
-    if (err) {
-        *ret_error = gl_asprintf("cannot make %s: %s", directory, uv_strerror(err));
+    HANDLE folder = NULL, state = NULL;
+    int err = hold_own_folder(&folder, ret_error);
+    if (err)
         return err;
-    }
-    err = judge_directory(directory, ret_error);
-    return err ? err : take_lock(directory, program, ret_error);
+    gl_startup_make_parents(directory);
+    err = make_directory(directory, false);
+    if (err)
+        *ret_error = gl_asprintf("cannot make %s: %s", directory, uv_strerror(err));
+    else
+        err = hold_directory(directory, GL_PRIVATE_ANY, &state, ret_error);
+    if (!err)
+        err = take_lock(directory, program, ret_error);
+    if (err && state)
+        CloseHandle(state);
+    if (err && folder)
+        CloseHandle(folder);
+    return err;
 }
 
 /* ------------------------------------------------------------------ service manager */

@@ -380,7 +380,11 @@ START_TEST(lost_and_resumed)
     gl_unit_run_until(a.eof && b.eof);
     ck_assert_uint_eq(a.received, 4 * MIB);
     ck_assert_uint_eq(b.received, 4 * MIB);
-    ck_assert_str_eq(a.log, "detached attached detached attached detached attached eof");
+    /* What came the other way may have ended before the last cut. */
+    char *eof = strstr(a.log, " eof");
+    ck_assert_ptr_nonnull(eof);
+    memmove(eof, eof + 4, strlen(eof + 4) + 1);
+    ck_assert_str_eq(a.log, "detached attached detached attached detached attached");
     struct gl_mux_stats stats;
     gl_mux_stats(gl_link_mux(a.link), &stats);
     ck_assert_uint_eq(stats.resumes, 3);

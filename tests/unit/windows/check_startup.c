@@ -12,6 +12,7 @@
 #include <windows.h>
 
 #include "harm.h"
+#include "defaults.h"
 #include "mem.h"
 #include "scratch.h"
 #include "unit.h"
@@ -143,6 +144,24 @@ START_TEST(state_is_made)
 }
 END_TEST
 
+/* Who made the folder in ProgramData first could remove the configuration. The first test of all:
+ * the others make that folder. */
+START_TEST(own_folder_of_others)
+{
+    char *folder = gl_default_state("");
+    folder[strlen(folder) - 1] = '\0';
+    if (gl_scratch_exists(folder)) {
+        printf("own_folder_of_others: %s is there already, from an earlier run\n", folder);
+    } else {
+        gl_scratch_mkdir(folder);
+        gl_harm_others_write(folder);
+        refuse("s", UV_EACCES, "may change it");
+        gl_scratch_rmdir(folder);
+    }
+    gl_free(folder);
+}
+END_TEST
+
 START_TEST(state_is_taken_once)
 {
     struct claimer c;
@@ -202,6 +221,7 @@ static Suite *suite(void)
     Suite *s = suite_create("startup");
     TCase *tc = tcase_create("startup");
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, own_folder_of_others);
     tcase_add_test(tc, state_is_made);
     tcase_add_test(tc, state_is_taken_once);
     tcase_add_test(tc, state_of_others);
