@@ -35,9 +35,16 @@ cd "$work"
 for program in guestlink-agent guestlink-hostd guestlink; do
     $strip -o "$program.exe" "$build/$program.exe"
 done
-for text in packaging/agent.conf.example packaging/hostd.conf.example LICENSE; do
-    sed 's/$/\r/' "$source/$text" >"$(basename "$text")"
+# The examples were written on Linux: in the copies nothing is set that is the default anyway, and
+# places, addresses and ways to reload are Windows'.
+for text in agent.conf.example hostd.conf.example; do
+    sed -e '/^[a-z].*=/s/^/# /' -e '/kvm"}$/d' -e "s/vsock:any:1007/hvsock:children:1007/; s/vsock:host:1007/hvsock:parent:1007/" \
+        -e 's,/etc/guestlink/,C:\\ProgramData\\guestlink\\,; s,/var/lib/guestlink/,C:\\\\ProgramData\\\\guestlink\\\\,' \
+        -e 's,/run/guestlink/control.sock,pipe:guestlink-control,' \
+        -e 's/SIGHUP (systemctl reload \([a-z-]*\))/"sc.exe control \1 paramchange"/; s/on SIGHUP/on "sc.exe control guestlink-agent paramchange"/' \
+        -e 's/$/\r/' "$source/packaging/$text" >"$text"
 done
+sed 's/$/\r/' "$source/LICENSE" >LICENSE
 
 package() {
     wixl -a x64 -D Version="$version" -o "$1.msi" "$source/packaging/windows/$1.wxs"
@@ -52,8 +59,16 @@ add_path() {
     msibuild "$1.msi" -q "INSERT INTO \`InstallExecuteSequence\` (\`Action\`, \`Sequence\`) VALUES ('WriteEnvironmentStrings', 5200)"
 }
 
+# An older version goes within the transaction, so that it comes back when the new one cannot be
+# installed; wixl puts it before.
+inside_transaction() {
+    msibuild "$1.msi" -q "UPDATE \`InstallExecuteSequence\` SET \`Sequence\` = 1501 WHERE \`Action\` = 'RemoveExistingProducts'"
+}
+
 package guestlink-agent
 package guestlink-host
+inside_transaction guestlink-agent
+inside_transaction guestlink-host
 add_path guestlink-host HostCommandLine
 for name in guestlink-agent guestlink-host; do
     mv "$name.msi" "$out/$name-$version-x64.msi"

@@ -24,8 +24,11 @@ Run it in an elevated Windows PowerShell 5.1 or later.
 #>
 [CmdletBinding()]
 param(
-    # The folder with guestlink.exe, guestlink-hostd.exe and guestlink-agent.exe.
+    # The folder with guestlink.exe and guestlink-hostd.exe.
     [Parameter(Mandatory)] [string] $Programs,
+    # The folder with guestlink-agent.exe, if it is another one: without it, the checks of loopback and of the agent's
+    # service are left out.
+    [string] $Agent = $Programs,
     # A virtual machine with the agent in it; nothing of it is changed without -Disturb.
     [string] $VM,
     [switch] $Disturb
@@ -42,7 +45,8 @@ $port = 50741
 $services = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization\GuestCommunicationServices'
 $cli = Join-Path $Programs 'guestlink.exe'
 $hostd = Join-Path $Programs 'guestlink-hostd.exe'
-$agent = Join-Path $Programs 'guestlink-agent.exe'
+$agentProgram = Join-Path $Agent 'guestlink-agent.exe'
+$hasAgent = Test-Path -LiteralPath $agentProgram
 
 # ---------------------------------------------------------------------------------- reporting
 
@@ -118,15 +122,26 @@ function New-Garbage([string] $path, [int] $megabytes) {
 
 # What a guest on the far side of `name` must be able to do.
 function Check-Spine([string] $label, [string] $name, [string] $control) {
+    $linux = (Guestlink @('--json', 'info', $name) $control).Out -match '"system": *"linux"'
+    $seven = @('cmd', '/c', 'echo hello & exit 7')
+    $much = @('powershell', '-NoProfile', '-Command',
+        '$o=[Console]::OpenStandardOutput();$b=New-Object byte[] 1048576;1..100|%{$o.Write($b,0,$b.Length)}')
+    $there = 'C:/Windows/Temp/guestlink-check-garbage'
+    $remove = @('cmd', '/c', 'del', 'C:\Windows\Temp\guestlink-check-garbage')
+    if ($linux) {
+        $seven = @('sh', '-c', 'echo hello; exit 7')
+        $much = @('head', '-c', '104857600', '/dev/zero')
+        $there = '/var/tmp/guestlink-check-garbage'
+        $remove = @('rm', $there)
+    }
     Check "$label exec" {
-        $r = Guestlink @('exec', $name, '--', 'cmd', '/c', 'echo hello & exit 7') $control
+        $r = Guestlink (@('exec', $name, '--') + $seven) $control
         Expect ($r.Status -eq 7) "status $($r.Status), $($r.Err)"
         Expect ($r.Out.Trim() -eq 'hello') "output '$($r.Out)'"
         'output and status 7'
     }
     Check "$label exec, 100 MB of output" {
-        $r = Guestlink @('exec', $name, '--', 'powershell', '-NoProfile', '-Command',
-            '$o=[Console]::OpenStandardOutput();$b=New-Object byte[] 1048576;1..100|%{$o.Write($b,0,$b.Length)}') $control
+        $r = Guestlink (@('exec', $name, '--') + $much) $control
         Expect ($r.Status -eq 0) "status $($r.Status), $($r.Err)"
         $size = (Get-Item (Join-Path $folder 'out.txt')).Length
         Expect ($size -eq 104857600) "$size bytes"
@@ -136,12 +151,12 @@ function Check-Spine([string] $label, [string] $name, [string] $control) {
         $from = Join-Path $folder 'garbage'
         $back = Join-Path $folder "back-$label"
         if (-not (Test-Path $from)) { New-Garbage $from 256 }
-        $there = 'C:/Windows/Temp/guestlink-check-garbage'
         $r = Guestlink @('cp', '--quiet', $from, "${name}:$there") $control
         Expect ($r.Status -eq 0) $r.Err
         $r = Guestlink @('cp', '--quiet', "${name}:$there", $back) $control
         Expect ($r.Status -eq 0) $r.Err
-        $r = Guestlink @('exec', $name, '--', 'cmd', '/c', 'del', 'C:\Windows\Temp\guestlink-check-garbage') $control
+        $r = Guestlink (@('exec', $name, '--') + $remove) $control
+        Expect ($r.Status -eq 0) $r.Err
         Expect ((Digest $from) -eq (Digest $back)) 'the digests differ'
         '256 MB, digests equal'
     }
@@ -159,7 +174,7 @@ function Check-Loopback([string] $driver) {
     $control = "$pipe-$driver"
     $daemon = Start-Daemon $hostd @('--listen', "hvsock:loopback:$port,name=here", '--control', "pipe:$control",
         '--state', "$state-host", '--config', $config) "hostd-$driver.log"
-    $guest = Start-Daemon $agent @('--connect', "hvsock:loopback:$port", '--state', "$state-guest",
+    $guest = Start-Daemon $agentProgram @('--connect', "hvsock:loopback:$port", '--state', "$state-guest",
         '--config', $config) "agent-$driver.log"
     Check "loopback/$driver connected" {
         $r = Guestlink @('wait', 'here', '--for', 'connected', '--timeout', '30') $control
@@ -271,7 +286,13 @@ function Check-Registration {
         Expect ((Get-ItemProperty $key).ElementName -eq 'guestlink check') 'no ElementName'
         $list = Guestlink @('service', 'list')
         Expect ($list.Out -match 'guestlink check') 'list does not show it'
-        'registered'
+        $r = Guestlink @('service', 'unregister', ('{0:x8}-facb-11e6-bd58-64006a7986d3' -f $port))
+        Expect ($r.Status -eq 0) $r.Err
+        Expect (-not (Test-Path $key)) 'it is still there'
+        # The loopback checks need it once more.
+        $r = Guestlink @('service', 'register', '--port', "$port", 'guestlink check')
+        Expect ($r.Status -eq 0) $r.Err
+        'there, listed, gone, there again'
     }
 }
 
@@ -331,7 +352,7 @@ function Check-VirtualMachine {
 
 # ---------------------------------------------------------------------------------- in order
 
-foreach ($program in $cli, $hostd, $agent) {
+foreach ($program in $cli, $hostd) {
     if (-not (Test-Path -LiteralPath $program)) { Write-Error "$program is missing" }
 }
 $principal = [Security.Principal.WindowsPrincipal] [Security.Principal.WindowsIdentity]::GetCurrent()
@@ -342,16 +363,20 @@ if (-not $principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administra
 New-Item -ItemType Directory $folder | Out-Null
 try {
     Check-Registration
-    Check-Loopback 'overlapped'
-    Check-Loopback 'libuv'
+    if ($hasAgent) {
+        Check-Loopback 'overlapped'
+        Check-Loopback 'libuv'
+    } else {
+        Check 'loopback' { "skip: no guestlink-agent.exe in $Agent" }
+    }
     Check-Pipe
     Check-Service $hostd 'guestlink-hostd'
-    Check-Service $agent 'guestlink-agent'
+    if ($hasAgent) { Check-Service $agentProgram 'guestlink-agent' }
     Check-Console
     if ($VM) { Check-VirtualMachine } else { Check 'a virtual machine' { 'skip: none was named by -VM' } }
 } finally {
     foreach ($process in $script:started) { Stop-Daemon $process }
-    & $cli service unregister --port $port 2>$null | Out-Null
+    & $cli service unregister ('{0:x8}-facb-11e6-bd58-64006a7986d3' -f $port) | Out-Null
     Remove-Item -Recurse -Force $folder -ErrorAction SilentlyContinue
 }
 exit $script:failed

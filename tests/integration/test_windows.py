@@ -61,7 +61,7 @@ class Machine:
             text = file.read()
         os.unlink(path)
         keys, key = {}, None
-        for line in text.replace("\\\r\n", "").splitlines():
+        for line in text.replace("\\\n  ", "").splitlines():
             if line.startswith("["):
                 key = keys.setdefault(line.strip("[]").lower(), {})
             elif "=" in line and key is not None:
