@@ -66,7 +66,8 @@ class Machine:
                 key = keys.setdefault(line.strip("[]").lower(), {})
             elif "=" in line and key is not None:
                 name, _, value = line.partition("=")
-                key[name.strip('"')] = value
+                # PATH, as bytes of UTF-16: Wine takes our folder out of it and leaves the semicolons.
+                key[name.strip('"')] = value.replace(",3b,00", "") if name == '"PATH"' else value
         return keys
 
     def files(self):
