@@ -63,6 +63,12 @@ enum gl_disk_links {
     GL_LINKS_NONE,     /* UV_ELOOP if there is one, to gl_disk_stat() but in the last component */
 };
 
+/*
+ * Whether the system itself keeps us from following links that others have laid for us, as Linux
+ * does (fs.protected_symlinks). Where not, whoever acts for others uses gl_disk_resolve_any().
+ */
+bool gl_disk_guards_links(void);
+
 int gl_disk_stat(const char *path, enum gl_disk_links links, struct gl_disk_info *ret_info);
 /* The path with all links resolved; *ret_path is to be freed. */
 int gl_disk_resolve(const char *path, char **ret_path);

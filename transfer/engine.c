@@ -347,6 +347,11 @@ bool gl_engine_asks(const struct gl_transfer *t)
     return t->permit.ask;
 }
 
+bool gl_engine_resolves(const struct gl_transfer *t)
+{
+    return t->permit.ask || t->permit.resolve;
+}
+
 int gl_engine_permit(struct gl_transfer *t, uint64_t item, const struct gl_path *path,
                      bool *ret_allowed)
 {

@@ -59,6 +59,8 @@ int gl_engine_permit(struct gl_transfer *t, uint64_t item, const struct gl_path 
                      bool *ret_allowed);
 /* Are paths asked about? Then they must be the resolved ones. */
 bool gl_engine_asks(const struct gl_transfer *t);
+/* Whether paths that were given are resolved, and what they led to opened with GL_LINKS_NONE. */
+bool gl_engine_resolves(const struct gl_transfer *t);
 
 void gl_engine_set_phase(struct gl_transfer *t, enum gl_transfer_phase phase);
 void gl_engine_set_totals(struct gl_transfer *t, uint64_t files, uint64_t bytes);

@@ -480,15 +480,15 @@ static int refuse_destination(struct receiver *r, const char *resolved, enum gl_
 }
 
 /*
- * *ret_usable false: told as a problem. Where the owner asks, the path that is asked about is the
- * one by which the destination was opened, and has no links.
+ * *ret_usable false: told as a problem. Where paths are resolved, what is asked about is the one by
+ * which the destination was opened, and has no links.
  */
 static int open_destination(struct receiver *r, bool *ret_usable)
 {
     const char *text = NULL;
     char *resolved = NULL;
     int err = 0;
-    if (gl_engine_asks(r->transfer))
+    if (gl_engine_resolves(r->transfer))
         err = gl_disk_resolve_any(r->destination, true, &resolved);
     enum gl_status status = gl_status_from_errno(err);
     if (err == UV_EINVAL)

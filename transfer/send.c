@@ -340,15 +340,15 @@ static int send_permitted(struct sender *s, const struct source *source)
  */
 static int send_source(struct sender *s, const char *given)
 {
-    bool asks = gl_engine_asks(s->transfer), allowed;
+    bool resolves = gl_engine_resolves(s->transfer), allowed;
     struct source source = {
         .as = gl_path_base(given),
-        .links = asks ? GL_LINKS_NONE : GL_LINKS_ALL,
+        .links = resolves ? GL_LINKS_NONE : GL_LINKS_ALL,
     };
     source.directory = gl_path_has_slash(given) || !source.as[0];
     source.follow = !s->recursive || source.directory;
     char *path = NULL;
-    int bad = asks ? gl_disk_resolve_any(given, source.follow, &path) : 0;
+    int bad = resolves ? gl_disk_resolve_any(given, source.follow, &path) : 0;
     if (!path)
         path = gl_strdup(given);
     source.path = path;
@@ -395,22 +395,35 @@ static bool count_tree(struct sender *s, struct gl_dir *dir, struct count *count
     return going;
 }
 
-static bool count_source(struct sender *s, const char *source, struct count *count)
+static bool count_source(struct sender *s, const char *source, enum gl_disk_links links,
+                         struct count *count)
 {
     struct gl_disk_info info;
     struct gl_dir *dir;
-    bool follow = !s->recursive || gl_path_has_slash(source);
-    if (gl_disk_stat(source, follow ? GL_LINKS_ALL : GL_LINKS_BUT_LAST, &info) < 0)
+    if (gl_disk_stat(source, links, &info) < 0)
         return true;
     if (info.kind == GL_DISK_FILE) {
         count->files++;
         count->bytes += info.size;
     }
     if (info.kind != GL_DISK_DIRECTORY || !s->recursive ||
-        gl_dir_open(source, GL_LINKS_ALL, &dir) < 0)
+        gl_dir_open(source, links == GL_LINKS_NONE ? links : GL_LINKS_ALL, &dir) < 0)
         return info.kind == GL_DISK_FILE || info.kind == GL_DISK_DIRECTORY;
     bool going = count_tree(s, dir, count, 0);
     gl_dir_unref(dir);
+    return going;
+}
+
+static bool count_given(struct sender *s, const char *given, struct count *count)
+{
+    bool follow = !s->recursive || gl_path_has_slash(given);
+    char *path;
+    if (!gl_engine_resolves(s->transfer))
+        return count_source(s, given, follow ? GL_LINKS_ALL : GL_LINKS_BUT_LAST, count);
+    if (gl_disk_resolve_any(given, follow, &path))
+        return true;
+    bool going = count_source(s, path, GL_LINKS_NONE, count);
+    gl_free(path);
     return going;
 }
 
@@ -418,7 +431,7 @@ static int send_totals(struct sender *s)
 {
     struct count count = {0, 0, uv_hrtime() + COUNT_MAX_NS};
     for (size_t i = 0; i < s->count; i++)
-        if (!count_source(s, s->sources[i], &count))
+        if (!count_given(s, s->sources[i], &count))
             return 0;
     Gl__TransferTotals totals = GL__TRANSFER_TOTALS__INIT;
     Gl__TransferItem item = GL__TRANSFER_ITEM__INIT;

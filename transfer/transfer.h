@@ -100,6 +100,10 @@ struct gl_transfer_events {
 struct gl_transfer_permit {
     enum gl_status (*ask)(void *ctx, const char *path, const char **ret_text); /* NULL: all may */
     void *ctx;
+    /* Links of the paths that were given are followed one by one, each only if it may be
+     * (gl_disk_resolve_any()), also where nobody is asked; where somebody is they are in any
+     * case. */
+    bool resolve;
 };
 
 struct gl_transfer_send_options {

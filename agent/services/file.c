@@ -118,8 +118,10 @@ static enum gl_status permit(struct gl_call *call, const char *path, const char 
 
 static struct gl_transfer_permit permit_of(struct copy *copy)
 {
-    struct gl_transfer_permit asking = {.ask = permit_path, .ctx = copy};
-    return gl_agent_asks_more(copy->call) ? asking : (struct gl_transfer_permit){.ask = NULL};
+    struct gl_transfer_permit permit = {.ctx = copy, .resolve = !gl_disk_guards_links()};
+    if (gl_agent_asks_more(copy->call))
+        permit.ask = permit_path;
+    return permit;
 }
 
 /* NULL: it holds a NUL byte. Relative paths start at the home of the agent's user. */

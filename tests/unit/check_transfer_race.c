@@ -77,7 +77,7 @@ static void send_with(const char *source, bool recursive, struct change *change)
     struct gl_transfer_send_options send = send_of(&source, 1);
     struct gl_transfer_receive_options receive = receive_to("out");
     send.recursive = receive.recursive = recursive;
-    send.permit = (struct gl_transfer_permit){answer, change};
+    send.permit = (struct gl_transfer_permit){answer, change, false};
     run_copy(&send, &receive);
 }
 
@@ -296,7 +296,7 @@ START_TEST(names_that_never_rest)
         const char *source = "new";
         struct gl_transfer_send_options send = send_of(&source, 1);
         struct gl_transfer_receive_options receive = receive_to("pub/d");
-        receive.permit = (struct gl_transfer_permit){answer, &change};
+        receive.permit = (struct gl_transfer_permit){answer, &change, false};
         run_copy(&send, &receive);
         strayed += unlink("secret/new") == 0;
     }
@@ -368,7 +368,7 @@ START_TEST(no_more_than_there_was_at_first)
     for (size_t i = 0; i < GL_ARRAY_SIZE(sizes); i++) {
         struct growing growing = {.name = "log", .size = sizes[i][0], .more = sizes[i][1]};
         struct gl_transfer_receive_options receive = receive_to("out");
-        struct gl_transfer_permit nobody = {NULL, NULL};
+        struct gl_transfer_permit nobody = {NULL, NULL, false};
         copy_init(&pair);
         ck_assert_int_eq(gl_engine_start(&pair.loop, pair.a.stream, &side, &growing, &nobody,
                                          &end_events, &pair.a, &pair.a.transfer),

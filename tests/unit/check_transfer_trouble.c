@@ -53,7 +53,7 @@ START_TEST(owner_is_asked_for_each_path)
     }
     struct gl_transfer_send_options send = send_of(&source, 1);
     struct gl_transfer_receive_options receive = receive_to("out");
-    send.permit = (struct gl_transfer_permit){deny_secret, &asked};
+    send.permit = (struct gl_transfer_permit){deny_secret, &asked, false};
     run_copy(&send, &receive);
     char *expected = gl_asprintf("sender %s/in/secret: PERMISSION_DENIED rule 7 denies it\n", box);
     assert_problems(expected);
@@ -65,7 +65,7 @@ START_TEST(owner_is_asked_for_each_path)
     source = "in";
     send = send_of(&source, 1);
     receive = receive_to("secret-out");
-    receive.permit = (struct gl_transfer_permit){deny_secret, &asked};
+    receive.permit = (struct gl_transfer_permit){deny_secret, &asked, false};
     run_copy(&send, &receive);
     expected = gl_asprintf("receiver %s/secret-out: PERMISSION_DENIED rule 7 denies it\n", box);
     assert_problems(expected);
@@ -99,7 +99,7 @@ START_TEST(refusals_tell_nothing)
         for (size_t i = 0; i < GL_ARRAY_SIZE(sources); i++) {
             struct gl_transfer_send_options send = send_of(&sources[i], 1);
             struct gl_transfer_receive_options receive = receive_to("out");
-            send.permit = (struct gl_transfer_permit){deny_secret, &asked};
+            send.permit = (struct gl_transfer_permit){deny_secret, &asked, false};
             run_copy(&send, &receive);
             assert_denied("sender", "secret/there");
         }
@@ -110,7 +110,7 @@ START_TEST(refusals_tell_nothing)
         const char *source = "in";
         struct gl_transfer_send_options send = send_of(&source, 1);
         struct gl_transfer_receive_options receive = receive_to(destinations[i]);
-        receive.permit = (struct gl_transfer_permit){deny_secret, &asked};
+        receive.permit = (struct gl_transfer_permit){deny_secret, &asked, false};
         run_copy(&send, &receive);
         assert_denied("receiver", "secret/missing/f");
     }
@@ -119,10 +119,41 @@ START_TEST(refusals_tell_nothing)
     const char *some[] = {"in/missing", "circle/f"};
     struct gl_transfer_send_options send = send_of(some, 2);
     struct gl_transfer_receive_options receive = receive_to("in");
-    send.permit = (struct gl_transfer_permit){deny_circle, &asked};
+    send.permit = (struct gl_transfer_permit){deny_circle, &asked, false};
     run_copy(&send, &receive);
     ck_assert_ptr_nonnull(strstr(pair.b.problems, "/in/missing: NOT_FOUND "));
     ck_assert_ptr_nonnull(strstr(pair.b.problems, "circle/f: PERMISSION_DENIED rule 8"));
+}
+END_TEST
+
+/* Where nobody is asked paths may be resolved all the same: they are shown so, and copied. */
+START_TEST(paths_are_resolved_where_nobody_is_asked)
+{
+    put_dir("in");
+    put_text("in/f", "x");
+    put_text("in/g", "yy");
+    const char *way = "in/";
+    if (box_has(BOX_LINKS)) {
+        put_link("in", "link");
+        way = "link/";
+    }
+    char *missing = gl_asprintf("%snone", way), *file = gl_asprintf("%sf", way);
+    const char *sources[] = {missing, file, way};
+    put_dir("out");
+    struct gl_transfer_send_options send = send_of(sources, 3);
+    struct gl_transfer_receive_options receive = receive_to("out");
+    receive.directory = true;
+    send.totals = true;
+    send.permit.resolve = receive.permit.resolve = true;
+    run_copy(&send, &receive);
+    char *expected = gl_asprintf("sender %s/in/none: ", box);
+    ck_assert_msg(strncmp(pair.b.problems, expected, strlen(expected)) == 0, "%s", pair.b.problems);
+    gl_free(expected);
+    assert_content(box_has(BOX_LINKS) ? "out/link/g" : "out/in/g", "yy");
+    assert_content("out/f", "x");
+    ck_assert_uint_eq(pair.b.progress.total_files, 3);
+    gl_free(missing);
+    gl_free(file);
 }
 END_TEST
 
@@ -135,7 +166,7 @@ START_TEST(totals_are_not_counted_where_paths_are_asked_for)
     struct gl_transfer_send_options send = send_of(&source, 1);
     struct gl_transfer_receive_options receive = receive_to("out");
     send.totals = true;
-    send.permit = (struct gl_transfer_permit){deny_secret, &asked};
+    send.permit = (struct gl_transfer_permit){deny_secret, &asked, false};
     run_copy(&send, &receive);
     ck_assert_uint_eq(pair.b.progress.total_bytes, 0);
     ck_assert_uint_eq(pair.b.progress.total_files, 0);
@@ -440,6 +471,7 @@ static Suite *suite(void)
 {
     return BOX_SUITE("transfer trouble", missing_source, sender_stops_what_the_receiver_cannot_take,
                      owner_is_asked_for_each_path, refusals_tell_nothing,
+                     paths_are_resolved_where_nobody_is_asked,
                      totals_are_not_counted_where_paths_are_asked_for, totals_are_told_first,
                      interrupted_copy_goes_on, resume_checks_what_is_there,
                      resume_of_another_file_begins_anew, resume_skips_what_is_complete,

@@ -21,6 +21,11 @@ const char *gl_disk_path_trouble(const char *path)
     return NULL;
 }
 
+bool gl_disk_guards_links(void)
+{
+    return true;
+}
+
 const char *gl_disk_target_trouble(const char *target)
 {
     (void)target;

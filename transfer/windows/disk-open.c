@@ -442,6 +442,48 @@ void gl_disk_full_done(struct gl_disk_full *full)
     full->text = NULL;
 }
 
+/*
+ * A volume that is mounted in a folder is a reparse point, too. It is entered, by the volume's own
+ * name, if the mount manager calls the volume by this very folder: that only administrators can do,
+ * so that what is below has no better path ("Mounting and Dismounting Volumes",
+ * learn.microsoft.com).
+ */
+static int open_mounted(const struct gl_disk_full *full, size_t len, HANDLE link,
+                        ACCESS_MASK access, HANDLE *ret_handle, struct gl_disk_info *ret_info)
+{
+    struct gl_disk_full volume;
+    wchar_t *name = NULL;
+    char *target;
+    HANDLE handle = NULL;
+    if (gl_disk_read_link(link, &target))
+        return UV_ELOOP;
+    bool is = strncmp(target, "//?/Volume{", 11) == 0 && gl_disk_full_path(target, &volume) == 0;
+    gl_free(target);
+    if (!is)
+        return UV_ELOOP;
+    int err = volume.len == volume.root_len ? 0 : UV_ELOOP;
+    if (!err)
+        err = gl_disk_nt_open(NULL, volume.text, volume.len, access, FILE_OPEN, 0, &handle);
+    if (!err)
+        err = gl_disk_wide_path_of(handle, &name);
+    if (!err) { /* "\\\\?\\C:\\mnt\\" and "\\??\\C:\\mnt" */
+        size_t name_len = wcslen(name);
+        while (name_len && name[name_len - 1] == L'\\')
+            name_len--;
+        if (name_len < 4 || !gl_disk_same_name(name + 4, name_len - 4, full->text + 4, len - 4))
+            err = UV_ELOOP;
+    }
+    if (!err)
+        err = gl_disk_info_of(handle, ret_info);
+    if (!err)
+        *ret_handle = handle;
+    else if (handle)
+        CloseHandle(handle);
+    gl_free(name);
+    gl_disk_full_done(&volume);
+    return err;
+}
+
 /* From the root on, step by step: UV_ELOOP if something on the way is a link. */
 static int open_walk(const struct gl_disk_full *full, ACCESS_MASK access, HANDLE *ret_handle,
                      struct gl_disk_info *ret_info)
@@ -461,6 +503,12 @@ static int open_walk(const struct gl_disk_full *full, ACCESS_MASK access, HANDLE
             break;
         CloseHandle(at);
         at = next;
+        if (ret_info->kind == GL_DISK_LINK &&
+            open_mounted(full, (size_t)(rest - full->text) + len, at, last ? access : 0, &next,
+                         ret_info) == 0) {
+            CloseHandle(at);
+            at = next;
+        }
         if (!last && ret_info->kind == GL_DISK_LINK)
             err = UV_ELOOP;
         else if (!last && ret_info->kind != GL_DISK_DIRECTORY)

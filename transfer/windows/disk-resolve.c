@@ -225,6 +225,11 @@ static int walk(struct gl_disk_full *full, bool follow, bool everywhere, char **
     return err;
 }
 
+bool gl_disk_guards_links(void)
+{
+    return false;
+}
+
 static int resolve(const char *path, bool follow, bool everywhere, char **ret_path)
 {
     struct gl_disk_full full;
