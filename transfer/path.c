@@ -70,9 +70,15 @@ enum rule {
     THERE, /* as can be told from the path alone */
 };
 
+/* Whether it begins with the two backslashes of a share: on Linux, a name may begin so. */
+static bool is_share(const char *path, enum rule rule)
+{
+    return strncmp(path, "\\\\", 2) == 0 && (rule == THERE || gl_disk_separates('\\'));
+}
+
 static bool is_separator(const char *path, char c, enum rule rule)
 {
-    if (c == '\\' && (gl_path_has_drive(path) || strncmp(path, "\\\\", 2) == 0))
+    if (c == '\\' && (gl_path_has_drive(path) || is_share(path, rule)))
         return true;
     return c == '/' || (rule == HERE && gl_disk_separates(c));
 }
@@ -90,22 +96,22 @@ static size_t skip_components(const char *path, size_t at, unsigned count)
  * The beginning that is no component of its own: "C:\", "\\server\share\", and both after "\\?\".
  * ("Naming Files, Paths, and Namespaces", learn.microsoft.com)
  */
-static size_t root_length(const char *path)
+static size_t root_length(const char *path, enum rule rule)
 {
     static const char verbatim[] = "\\\\?\\", unc[] = "\\\\?\\UNC\\";
+    if (!is_share(path, rule))
+        return gl_path_has_drive(path) ? 3 : 0;
     if (strncmp(path, unc, sizeof unc - 1) == 0)
         return skip_components(path, sizeof unc - 1, 2);
     if (strncmp(path, verbatim, sizeof verbatim - 1) == 0)
         return skip_components(path, sizeof verbatim - 1, 1);
-    if (strncmp(path, "\\\\", 2) == 0)
-        return skip_components(path, 2, 2);
-    return gl_path_has_drive(path) ? 3 : 0;
+    return skip_components(path, 2, 2);
 }
 
 /* Where the last component begins and ends, separators at the end of the path left out. */
 static void last_component(const char *path, enum rule rule, size_t *ret_start, size_t *ret_end)
 {
-    size_t least = root_length(path);
+    size_t least = root_length(path, rule);
     size_t end = strlen(path);
     while (end > least && is_separator(path, path[end - 1], rule))
         end--;

@@ -28,8 +28,8 @@ const char *gl_path_report(const struct gl_path *path, size_t *ret_len);
 /*
  * What a source is called at its destination: the last component of its path, allocated; empty for
  * a path that ends in ".", ".." or the root, whose content goes into the destination itself (as
- * cp(1) does). A path that begins with a drive ("C:\", "C:/") or two backslashes has backslashes as
- * separators too, on any system; on Windows all paths have.
+ * cp(1) does). A path that begins with a drive ("C:\", "C:/") has backslashes as separators too, on
+ * any system; on Windows all paths have.
  */
 char *gl_path_base(const char *path);
 /* The same of a path of the other side, whose system is not known: only what a path begins with

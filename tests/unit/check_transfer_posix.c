@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Copies of what only POSIX has: modes, named pipes, names of any bytes, files of proc(5). */
 #include "linux/disk-linux.h"
+#include "path.h"
 #include "transferpair.h"
 
 /* Files of proc have content and a size of 0. */
@@ -27,6 +28,22 @@ START_TEST(setuid_is_not_kept_and_sticky_directories_are)
     ck_assert_uint_eq(st.st_mode & 07777, 0755);
     stat("out", &st);
     ck_assert_uint_eq(st.st_mode & 07777, 01777);
+}
+END_TEST
+
+/* As Windows' shares do; here it is a name. */
+START_TEST(two_backslashes_begin_a_name)
+{
+    char *base = gl_path_base("\\\\a\\b"), *parent = gl_path_parent("\\\\a\\b");
+    ck_assert_str_eq(base, "\\\\a\\b");
+    ck_assert_str_eq(parent, ".");
+    gl_free(base);
+    gl_free(parent);
+    put_text("\\\\a\\b", "x");
+    put_dir("out");
+    copy_file("\\\\a\\b", "out");
+    assert_problems("");
+    ck_assert_int_eq(access("out/\\\\a\\b", F_OK), 0);
 }
 END_TEST
 
@@ -247,7 +264,8 @@ END_TEST
 static Suite *suite(void)
 {
     return BOX_SUITE("transfer posix", file_without_a_size,
-                     setuid_is_not_kept_and_sticky_directories_are, any_name_but_slash_and_nul,
+                     setuid_is_not_kept_and_sticky_directories_are, two_backslashes_begin_a_name,
+                     any_name_but_slash_and_nul,
                      specials_are_told_and_the_rest_goes_on, devices_and_pipes_are_not_replaced,
                      named_pipe_as_a_source, named_pipe_without_a_writer_can_be_cancelled,
                      named_pipe_with_a_late_writer, unreadable_and_unwritable,
