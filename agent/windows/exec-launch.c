@@ -337,6 +337,10 @@ static BOOL create(struct gl_exec_launch *launch, struct start *start,
                                 flags, launch->environment, launch->folder, info, ret_info);
 }
 
+/* How often a start is tried that the system itself could not do, for no reason of the program's:
+ * so Wine says, of many at once, that the new process did not get up. Nothing of it has run. */
+#define TRIES 4
+
 static DWORD enter_job(HANDLE process, HANDLE job)
 {
     BOOL inside = FALSE;
@@ -366,6 +370,8 @@ int gl_exec_launch_run(struct gl_exec_launch *launch)
     }
     fill_info(launch, &start.info.StartupInfo);
     BOOL ok = create(launch, &start, &made);
+    for (int tries = 1; !ok && GetLastError() == ERROR_INTERNAL_ERROR && tries < TRIES; tries++)
+        ok = create(launch, &start, &made);
     DWORD error = ok ? enter_job(made.hProcess, launch->job) : GetLastError();
     DeleteProcThreadAttributeList(start.info.lpAttributeList);
     gl_free(start.info.lpAttributeList);
