@@ -13,29 +13,8 @@
 #include "config.h"
 #include "harm.h"
 #include "mem.h"
-#include "scratch.h"
-#include "secret-file.h"
+#include "secret-place.h"
 #include "unit.h"
-
-static char folder[GL_SCRATCH_PATH], path[GL_SCRATCH_PATH + 16];
-
-static void setup(void)
-{
-    gl_scratch_new(folder, "private");
-    snprintf(path, sizeof(path), "%s/secret", folder);
-}
-
-static void teardown(void)
-{
-    gl_scratch_remove(folder);
-}
-
-static int read_it(const char *which)
-{
-    uint8_t data[64];
-    size_t len;
-    return gl_secret_file_read(which, data, sizeof(data), &len);
-}
 
 static void write_it(const char *which)
 {

@@ -11,30 +11,11 @@
 #include <uv.h>
 #include <windows.h>
 
-#include "harm.h"
 #include "defaults.h"
+#include "harm.h"
 #include "mem.h"
-#include "scratch.h"
+#include "state-place.h"
 #include "unit.h"
-
-static char dir[GL_SCRATCH_PATH];
-
-static void setup(void)
-{
-    gl_scratch_new(dir, "startup");
-}
-
-static void teardown(void)
-{
-    gl_scratch_remove(dir);
-}
-
-static const char *below(const char *name)
-{
-    static char path[GL_SCRATCH_PATH + 64];
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    return path;
-}
 
 /* ------------------------------------------------------------------ another process */
 
