@@ -12,7 +12,9 @@
 #include <ws2tcpip.h>
 
 #include "guid.h"
+#include "hook.h"
 #include "inject.h"
+#include "partitions.h"
 
 #define AF_HV       34
 #define SOCKETS_MAX 8192u
@@ -35,10 +37,6 @@ struct sockaddr_hv {
     uint8_t vm[16], service[16];
 };
 
-struct partition {
-    struct gl_guid vm, parent; /* parent zero: none */
-};
-
 /* A dial that is not answered. */
 struct silence {
     OVERLAPPED *overlapped;
@@ -48,7 +46,7 @@ struct silence {
 
 struct fake {
     SOCKET s; /* INVALID_SOCKET: free */
-    struct partition me;
+    struct gl_partition me;
     struct gl_guid bound, service; /* of bind() */
     bool is_bound, connected;
     struct gl_guid peer_vm, peer_service;
@@ -67,13 +65,11 @@ struct fake {
 static CRITICAL_SECTION lock;
 static struct fake *fakes; /* SOCKETS_MAX, */
 static unsigned n_fakes;   /* of which so many have been used */
-static struct partition self;
-static char folder[1024];
+static struct gl_partition self;
 static wchar_t own_path[4096];
 static unsigned short_receives, cut_after, cut_left;
 static ULONG last_options[OPTIONS];
 static LONG failures[GL_FAKE_HYPERV_FAILURES]; /* how often they are still to come */
-static HANDLE vm_file = INVALID_HANDLE_VALUE;
 
 /* Receives that are pending: the end of the stream is told otherwise than TCP does. */
 static OVERLAPPED **receives; /* RECEIVES, */
@@ -81,10 +77,6 @@ static unsigned n_receives;   /* of which so many have been used */
 
 static LPFN_ACCEPTEX real_accept_ex;
 static LPFN_CONNECTEX real_connect_ex;
-
-/* The VmId of the host, in this world. */
-static const struct gl_guid host_vm = {{0x10, 0x57, 0x10, 0x57, 0x10, 0x57, 0x40, 0x57, 0x80, 0x57,
-                                        0x10, 0x57, 0x10, 0x57, 0x10, 0x57}};
 
 /* ------------------------------------------------------------------ sockets */
 
@@ -150,175 +142,6 @@ static bool parse(const struct sockaddr *from, int len, struct gl_guid *vm, stru
     return true;
 }
 
-/* ------------------------------------------------------------------ the registry */
-
-static HANDLE make_file(const char *path, const char *content, DWORD disposition, DWORD flags)
-{
-    DWORD n;
-    HANDLE file = CreateFileA(path, GENERIC_WRITE | DELETE,
-                              FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                              disposition, flags, NULL);
-    if (file != INVALID_HANDLE_VALUE)
-        WriteFile(file, content, (DWORD)strlen(content), &n, NULL);
-    return file;
-}
-
-static bool read_file(const char *path, char *out, DWORD size)
-{
-    DWORD n = 0;
-    HANDLE file =
-        CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                    NULL, OPEN_EXISTING, 0, NULL);
-    if (file == INVALID_HANDLE_VALUE)
-        return false;
-    bool ok = ReadFile(file, out, size - 1, &n, NULL);
-    out[n] = '\0';
-    CloseHandle(file);
-    return ok;
-}
-
-static const char *text_of(const struct gl_guid *guid, char *buf)
-{
-    return gl_guid_format(guid, buf);
-}
-
-/* Whether the partition runs, and whose child it is. */
-static bool find_partition(const struct gl_guid *vm, struct partition *ret)
-{
-    char pattern[1200], path[1600], text[GL_GUID_TEXT_SIZE], content[64];
-    WIN32_FIND_DATAA found;
-    snprintf(pattern, sizeof(pattern), "%s\\vm-%s-*", folder, text_of(vm, text));
-    HANDLE search = FindFirstFileA(pattern, &found);
-    if (search == INVALID_HANDLE_VALUE)
-        return false;
-    FindClose(search);
-    snprintf(path, sizeof(path), "%s\\%s", folder, found.cFileName);
-    ret->vm = *vm;
-    ret->parent = gl_guid_zero;
-    if (read_file(path, content, sizeof(content)))
-        gl_guid_parse(content, &ret->parent);
-    return true;
-}
-
-static void become(const char *vmid, const char *parent)
-{
-    char path[1200], text[GL_GUID_TEXT_SIZE], parent_text[GL_GUID_TEXT_SIZE];
-    struct partition p = {host_vm, gl_guid_zero};
-    if (vmid && *vmid) {
-        p.parent = host_vm;
-        gl_guid_parse(vmid, &p.vm);
-        if (parent && *parent)
-            gl_guid_parse(parent, &p.parent);
-    }
-    self = p;
-    snprintf(path, sizeof(path), "%s\\vm-%s-%lu", folder, text_of(&p.vm, text),
-             GetCurrentProcessId());
-    /* It goes with the process; a process that was several partitions stays all of them. */
-    vm_file =
-        make_file(path, text_of(&p.parent, parent_text), CREATE_NEW, FILE_FLAG_DELETE_ON_CLOSE);
-}
-
-/* Where somebody of `me` gets when he dials vm. 0, or an error of Winsock. */
-static int route(const struct partition *me, const struct gl_guid *vm, struct partition *ret)
-{
-    bool is_host = gl_guid_is_zero(&me->parent);
-    *ret = *me;
-    if (gl_guid_equal(vm, &gl_guid_loopback) || gl_guid_equal(vm, &me->vm))
-        return 0;
-    if (gl_guid_equal(vm, &gl_guid_silohost) && is_host)
-        return 0;
-    if (gl_guid_equal(vm, &gl_guid_parent) || gl_guid_equal(vm, &gl_guid_silohost)) {
-        if (is_host)
-            return WSAEADDRNOTAVAIL;
-        /* It runs, or we would not; perhaps no process of it is part of this test. */
-        if (!find_partition(&me->parent, ret))
-            *ret = (struct partition){me->parent, gl_guid_zero};
-        return 0;
-    }
-    if (gl_guid_is_zero(vm) || gl_guid_equal(vm, &gl_guid_broadcast) ||
-        gl_guid_equal(vm, &gl_guid_children))
-        return WSAEADDRNOTAVAIL;
-    if (!find_partition(vm, ret) || !gl_guid_equal(&ret->parent, &me->vm))
-        return WSAENETUNREACH;
-    return 0;
-}
-
-/* Whether a listener of `there` that is bound to `bound` takes who comes from `me`. */
-static bool takes(const struct partition *there, const struct gl_guid *bound,
-                  const struct partition *me)
-{
-    if (gl_guid_is_zero(bound))
-        return true;
-    if (gl_guid_equal(bound, &gl_guid_children))
-        return gl_guid_equal(&me->parent, &there->vm);
-    if (gl_guid_equal(bound, &gl_guid_parent))
-        return gl_guid_equal(&there->parent, &me->vm);
-    if (gl_guid_equal(bound, &gl_guid_loopback))
-        return gl_guid_equal(&there->vm, &me->vm);
-    return gl_guid_equal(bound, &me->vm);
-}
-
-/* The TCP port of the listener that takes us; 0: none does. */
-static unsigned short find_listener(const struct partition *there, const struct gl_guid *service,
-                                    const struct partition *me)
-{
-    char pattern[1300], path[1600], s[GL_GUID_TEXT_SIZE], v[GL_GUID_TEXT_SIZE], content[64];
-    WIN32_FIND_DATAA found;
-    unsigned short port = 0;
-    snprintf(pattern, sizeof(pattern), "%s\\listen-%s-%s-*", folder, text_of(service, s),
-             text_of(&there->vm, v));
-    HANDLE search = FindFirstFileA(pattern, &found);
-    if (search == INVALID_HANDLE_VALUE)
-        return 0;
-    do {
-        struct gl_guid bound;
-        size_t len = strlen(found.cFileName);
-        if (len < GL_GUID_TEXT_SIZE ||
-            gl_guid_parse(found.cFileName + len - (GL_GUID_TEXT_SIZE - 1), &bound) != 0 ||
-            !takes(there, &bound, me))
-            continue;
-        snprintf(path, sizeof(path), "%s\\%s", folder, found.cFileName);
-        /* The more particular one, if there are two. */
-        if (read_file(path, content, sizeof(content)) && (!port || !gl_guid_is_zero(&bound)))
-            port = (unsigned short)atoi(content);
-    } while (FindNextFileA(search, &found));
-    FindClose(search);
-    return port;
-}
-
-static bool is_silent(const struct gl_guid *service)
-{
-    char path[1200], s[GL_GUID_TEXT_SIZE];
-    snprintf(path, sizeof(path), "%s\\silent-%s", folder, text_of(service, s));
-    return GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES;
-}
-
-/* Says who dials from this port. */
-static void announce(const struct fake *f)
-{
-    char path[1200], content[2 * GL_GUID_TEXT_SIZE + 2], v[GL_GUID_TEXT_SIZE], p[GL_GUID_TEXT_SIZE];
-    snprintf(path, sizeof(path), "%s\\from-%u", folder, f->tcp_port);
-    snprintf(content, sizeof(content), "%s %s", text_of(&f->me.vm, v), text_of(&f->me.parent, p));
-    HANDLE file = make_file(path, content, CREATE_ALWAYS, 0);
-    if (file != INVALID_HANDLE_VALUE)
-        CloseHandle(file);
-}
-
-/* The VmId of who dialled from that port, as `me` sees it. */
-static struct gl_guid seen_from(const struct partition *me, unsigned short port)
-{
-    char path[1200], content[2 * GL_GUID_TEXT_SIZE + 2];
-    struct gl_guid vm = gl_guid_zero;
-    snprintf(path, sizeof(path), "%s\\from-%u", folder, port);
-    if (read_file(path, content, sizeof(content))) {
-        content[GL_GUID_TEXT_SIZE - 1] = '\0';
-        gl_guid_parse(content, &vm);
-    }
-    if (gl_guid_equal(&vm, &me->vm))
-        return gl_guid_loopback;
-    return gl_guid_equal(&vm, &me->parent) ? gl_guid_parent : vm;
-}
-
 /* ------------------------------------------------------------------ socket, bind, listen */
 
 static SOCKET WSAAPI fake_WSASocketW(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info,
@@ -366,7 +189,6 @@ static int WSAAPI fake_bind(SOCKET s, const struct sockaddr *name, int len)
 static int WSAAPI fake_listen(SOCKET s, int backlog)
 {
     struct fake *f = find(s);
-    char path[1400], content[16], a[GL_GUID_TEXT_SIZE], b[GL_GUID_TEXT_SIZE], c[GL_GUID_TEXT_SIZE];
     if (!f)
         return listen(s, backlog);
     if (!f->is_bound) {
@@ -376,10 +198,7 @@ static int WSAAPI fake_listen(SOCKET s, int backlog)
     /* The real one has no bound for them that these tests would want to hit. */
     if (listen(s, backlog > 512 ? backlog : 512) != 0)
         return SOCKET_ERROR;
-    snprintf(path, sizeof(path), "%s\\listen-%s-%s-%s", folder, text_of(&f->service, a),
-             text_of(&f->me.vm, b), text_of(&f->bound, c));
-    snprintf(content, sizeof(content), "%u", f->tcp_port);
-    f->file = make_file(path, content, CREATE_NEW, FILE_FLAG_DELETE_ON_CLOSE);
+    f->file = gl_partition_listen(&f->me, &f->service, &f->bound, f->tcp_port);
     if (f->file == INVALID_HANDLE_VALUE) {
         WSASetLastError(GetLastError() == ERROR_FILE_EXISTS ? WSAEADDRINUSE : WSAEACCES);
         return SOCKET_ERROR;
@@ -400,7 +219,7 @@ static bool fails(enum gl_fake_hyperv_failure what)
 /* ------------------------------------------------------------------ accept */
 
 struct accepting {
-    struct partition me;
+    struct gl_partition me;
     struct gl_guid bound, service;
     SOCKET listener, s;
     uint8_t *out;
@@ -417,7 +236,7 @@ static void note_accepted(struct fake *f, const struct accepting *a)
     f->me = a->me;
     f->bound = a->bound;
     f->service = a->service;
-    f->peer_vm = seen_from(&a->me, tcp_port_of(a->s, true));
+    f->peer_vm = gl_partition_seen_from(&a->me, tcp_port_of(a->s, true));
     gl_guid_from_port(tcp_port_of(a->s, true), &f->peer_service);
 }
 
@@ -525,23 +344,23 @@ static SOCKET WSAAPI fake_accept(SOCKET listener, struct sockaddr *name, int *le
 /* Whither: 0 and a port (0: it is silent), or an error of Winsock. */
 static int resolve(struct fake *f, const struct sockaddr *name, int len, unsigned short *ret_port)
 {
-    struct partition there;
+    struct gl_partition there;
     struct gl_guid vm, service;
     if (!parse(name, len, &vm, &service))
         return WSAEFAULT;
-    int error = route(&f->me, &vm, &there);
+    int error = gl_partition_route(&f->me, &vm, &there);
     if (error)
         return error;
     f->peer_vm = vm;
     f->peer_service = service;
-    if (is_silent(&service)) {
+    if (gl_partition_is_silent(&service)) {
         *ret_port = 0;
         return 0;
     }
-    *ret_port = find_listener(&there, &service, &f->me);
+    *ret_port = gl_partition_find_listener(&there, &service, &f->me);
     if (!*ret_port)
         return WSAECONNREFUSED;
-    announce(f);
+    gl_partition_announce(&f->me, f->tcp_port);
     return 0;
 }
 
@@ -618,7 +437,7 @@ static int WSAAPI fake_connect(SOCKET s, const struct sockaddr *name, int len)
         struct sockaddr_in at = loopback(0);
         bind(s, (struct sockaddr *)&at, sizeof(at));
         f->tcp_port = tcp_port_of(s, false);
-        announce(f);
+        gl_partition_announce(&f->me, f->tcp_port);
     }
     struct sockaddr_in to = loopback(port);
     f->connected = true;
@@ -942,10 +761,7 @@ static FARPROC WINAPI fake_GetProcAddress(HMODULE module, LPCSTR name);
     {                                                                                              \
 #name, (FARPROC)(void *)fake_##name                                                        \
     }
-static const struct {
-    const char *name;
-    FARPROC function;
-} hooks[] = {
+static const struct gl_hook hooks[] = {
     HOOK(WSASocketW),
     HOOK(socket),
     HOOK(bind),
@@ -968,55 +784,14 @@ static const struct {
     HOOK(CreateProcessW),
     HOOK(StartServiceCtrlDispatcherW),
     HOOK(GetProcAddress),
+    {0},
 };
-
-static FARPROC hook_of(const char *name)
-{
-    for (unsigned i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++)
-        if (strcmp(hooks[i].name, name) == 0)
-            return hooks[i].function;
-    return NULL;
-}
 
 static FARPROC WINAPI fake_GetProcAddress(HMODULE module, LPCSTR name)
 {
     FARPROC real = GetProcAddress(module, name);
-    FARPROC hook = real && (ULONG_PTR)name > 0xffff ? hook_of(name) : NULL;
+    FARPROC hook = real && (ULONG_PTR)name > 0xffff ? gl_hook_of(name) : NULL;
     return hook ? hook : real;
-}
-
-/* The exporting DLL is not looked at: none of these names is in two. */
-static void patch(uint8_t *base, const IMAGE_IMPORT_DESCRIPTOR *import)
-{
-    IMAGE_THUNK_DATA *names =
-        (IMAGE_THUNK_DATA *)(void *)(base + (import->OriginalFirstThunk ? import->OriginalFirstThunk
-                                                                        : import->FirstThunk));
-    IMAGE_THUNK_DATA *thunks = (IMAGE_THUNK_DATA *)(void *)(base + import->FirstThunk);
-    for (; names->u1.AddressOfData; names++, thunks++) {
-        DWORD old;
-        if (IMAGE_SNAP_BY_ORDINAL(names->u1.Ordinal))
-            continue;
-        IMAGE_IMPORT_BY_NAME *by_name =
-            (IMAGE_IMPORT_BY_NAME *)(void *)(base + names->u1.AddressOfData);
-        FARPROC hook = hook_of((char *)by_name->Name);
-        if (!hook || !VirtualProtect(thunks, sizeof(*thunks), PAGE_READWRITE, &old))
-            continue;
-        thunks->u1.Function = (ULONG_PTR)hook;
-        VirtualProtect(thunks, sizeof(*thunks), old, &old);
-    }
-}
-
-static void patch_program(void)
-{
-    uint8_t *base = (uint8_t *)GetModuleHandleW(NULL);
-    IMAGE_DOS_HEADER *dos = (IMAGE_DOS_HEADER *)(void *)base;
-    IMAGE_NT_HEADERS *nt = (IMAGE_NT_HEADERS *)(void *)(base + dos->e_lfanew);
-    DWORD at = nt->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_IMPORT].VirtualAddress;
-    if (!at)
-        return;
-    for (IMAGE_IMPORT_DESCRIPTOR *import = (IMAGE_IMPORT_DESCRIPTOR *)(void *)(base + at);
-         import->Name; import++)
-        patch(base, import);
 }
 
 /* ------------------------------------------------------------------ start */
@@ -1056,8 +831,8 @@ __declspec(dllexport) unsigned gl_fake_hyperv_option(int name);
 void gl_fake_hyperv_become(const char *vmid, const char *parent)
 {
     char a[64], b[64];
-    become(vmid ? vmid : variable("GL_HYPERV_VMID", a, sizeof(a)),
-           parent ? parent : variable("GL_HYPERV_PARENT", b, sizeof(b)));
+    self = gl_partition_become(vmid ? vmid : variable("GL_HYPERV_VMID", a, sizeof(a)),
+                               parent ? parent : variable("GL_HYPERV_PARENT", b, sizeof(b)));
 }
 
 void gl_fake_hyperv_faults(unsigned short_n, unsigned cut, unsigned count)
@@ -1097,7 +872,7 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)
     if (reason != DLL_PROCESS_ATTACH)
         return TRUE;
     /* A child that was given another environment has nothing to do with it. */
-    if (!variable("GL_HYPERV_DIR", folder, sizeof(folder)))
+    if (!gl_partitions_open())
         return FALSE;
     GetModuleFileNameW(module, own_path, 4096);
     InitializeCriticalSection(&lock);
@@ -1112,6 +887,6 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, LPVOID reserved)
     cut_left = comma ? number_of(comma + 1) : ~0u;
     find_real();
     gl_fake_hyperv_become(NULL, NULL);
-    patch_program();
+    gl_hook_program(hooks);
     return TRUE;
 }
