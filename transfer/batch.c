@@ -132,12 +132,12 @@ static int sync_files(struct gl_batch *batch)
     return told;
 }
 
-/* Keeps one descriptor of what is renamed now. */
+/* Keeps one descriptor of what is renamed now, where sync_names() has a use for it. */
 static void keep_for_sync(struct gl_batch *batch, const struct gl_part *part)
 {
     if (batch->sync_fd >= 0)
         gl_file_close(batch->sync_fd);
-    int fd = gl_file_dup(part->fd);
+    int fd = gl_dir_can_sync_all(part->dir) ? gl_file_dup(part->fd) : -1;
     batch->sync_fd = fd < 0 ? -1 : fd;
     batch->sync_device = gl_dir_device(part->dir);
 }

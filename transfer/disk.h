@@ -49,7 +49,7 @@ struct gl_disk_info {
     uint64_t device, inode;
     bool sparse;  /* a file that may have holes */
     bool alone;   /* our user's, and it has one name only */
-    bool trusted; /* alone, and not writable by group or others */
+    bool trusted; /* alone, and not writable by group or others; on Windows neither readable */
 };
 
 /*
@@ -158,9 +158,10 @@ int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
  * is to be read by gl_stream_fd_read(), which waits for a pipe's writer too. */
 int gl_file_open(const char *path, enum gl_disk_links links, bool streams, int *ret_fd,
                  struct gl_disk_info *ret_info);
-/* A new file for reading and writing, owner-only permissions; UV_EEXIST. */
+/* A new file for reading and writing, owner-only permissions; UV_EEXIST. On Windows nobody else can
+ * open it for writing as long as it is open, and it is UV_EBUSY where somebody has it open so. */
 int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd);
-/* An existing regular file for reading and writing. */
+/* An existing regular file for reading and writing; otherwise as above. */
 int gl_file_reopen_at(struct gl_dir *dir, const char *name, int *ret_fd,
                       struct gl_disk_info *ret_info);
 void gl_file_close(int fd);
@@ -182,12 +183,14 @@ int gl_file_truncate(int fd, uint64_t size);
 /* Permissions (mode & 0777) and, if mtime is not NULL, the time. */
 int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime);
 /*
- * The file gets the owner and group of the regular file that has this name, if there is one, as far
- * as we may give them. Not in a directory where others than its owner may make files (a group's, or
- * /tmp), unless the old file is ours or that owner's: the name may have been taken in order to get
- * what is copied (compare fs.protected_regular, proc(5)).
+ * The file, which was ours alone, gets who may use it in the end, before its mode. The owner and
+ * group, as far as we may give them, of the regular file that has this name, if there is one, and
+ * on Windows its access list; otherwise what its directory says of new files. The former not in a
+ * directory where others than its owner may make files (a group's, or /tmp), unless the old file is
+ * ours or that owner's: the name may have been taken in order to get what is copied (compare
+ * fs.protected_regular, proc(5)). Fails if the list cannot be had or given.
  */
-void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name);
+int gl_file_settle(int fd, struct gl_dir *dir, const char *name);
 /* Content and attributes are on the disk. */
 int gl_file_sync(int fd);
 /* Begins to write this part to the disk, so that the sync at the end finds little to do. Best

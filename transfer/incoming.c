@@ -96,8 +96,12 @@ static int set_meta(struct gl_incoming *in, int fd, struct gl_dir *dir)
 static int finish_part(struct gl_incoming *in)
 {
     uint64_t size = in->position;
-    gl_file_inherit_owner(in->part.fd, in->part.dir, in->name);
-    int err = set_meta(in, in->part.fd, in->part.dir);
+    int err = gl_file_settle(in->part.fd, in->part.dir, in->name);
+    if (err)
+        return give_up(in, gl_status_from_errno(err),
+                       "who may use it cannot be said as the file that it replaces, or its folder, "
+                       "says it");
+    err = set_meta(in, in->part.fd, in->part.dir);
     if (err)
         return give_up_errno(in, err);
     in->state = GL_INCOMING_NONE;

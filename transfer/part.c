@@ -37,7 +37,7 @@ static int take_leftover(struct gl_dir *dir, const char *name, bool resume, uint
     struct gl_disk_info info;
     int fd, err = gl_file_reopen_at(dir, name, &fd, &info);
     if (err)
-        return err == UV_ENOENT ? err : UV_EAGAIN;
+        return err == UV_ENOENT || err == UV_EBUSY ? err : UV_EAGAIN;
     if (lock(fd)) {
         gl_file_close(fd);
         return UV_EBUSY;

@@ -170,20 +170,22 @@ int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)
     return futimens(fd, times) < 0 ? -errno : 0;
 }
 
-void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name)
+/* The mode says who may do what. */
+int gl_file_settle(int fd, struct gl_dir *dir, const char *name)
 {
     struct stat old, st, above;
     if (fstatat(gl_dir_fd(dir), name, &old, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(old.st_mode) ||
         fstat(fd, &st) < 0 || fstat(gl_dir_fd(dir), &above) < 0)
-        return;
+        return 0;
     bool own = old.st_uid == geteuid() || old.st_uid == above.st_uid;
     /* Where an access control list lets somebody write, the group bits show it too (acl(5)). */
     if ((above.st_mode & (S_IWGRP | S_IWOTH)) && !own)
-        return;
+        return 0;
     if (st.st_uid == old.st_uid && st.st_gid == old.st_gid)
-        return;
+        return 0;
     if (fchown(fd, old.st_uid, old.st_gid) < 0)
         (void)!fchown(fd, (uid_t)-1, old.st_gid); /* a group of ours, if that */
+    return 0;
 }
 
 int gl_file_sync(int fd)

@@ -11,6 +11,7 @@ struct gl_dir {
     HANDLE handle;
     struct gl_dir *above; /* by which it was opened, held: NT knows no ".."; NULL: by a path */
     uint64_t device, inode;
+    void *inherited; /* gl_dir_inherited(); NULL: nobody has asked */
 };
 
 /* "File Access Rights Constants": to list is asked for separately, as one may make files in a
@@ -102,6 +103,7 @@ void gl_dir_unref(struct gl_dir *dir)
     while (dir && !--dir->refs) {
         struct gl_dir *above = dir->above;
         CloseHandle(dir->handle);
+        gl_free(dir->inherited);
         gl_free(dir);
         dir = above;
     }
@@ -120,6 +122,11 @@ uint64_t gl_dir_inode(const struct gl_dir *dir)
 HANDLE gl_dir_handle(const struct gl_dir *dir)
 {
     return dir->handle;
+}
+
+void **gl_dir_inherited(struct gl_dir *dir)
+{
+    return &dir->inherited;
 }
 
 /* Opens what is at a name, itself. */

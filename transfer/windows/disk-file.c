@@ -12,7 +12,6 @@
 
 #include "disk-windows.h"
 #include "mem.h"
-#include "windows/private.h"
 
 /* What ReadFile() and WriteFile() do at most at once. */
 #define IO_MAX (1u << 30)
@@ -54,8 +53,8 @@ static int opened(HANDLE handle, const struct gl_disk_info *info, int *ret_fd,
 }
 
 /* With the right to see whose it is, if we have that. */
-static int open_at(struct gl_dir *dir, const char *name, ACCESS_MASK access, int *ret_fd,
-                   struct gl_disk_info *ret_info)
+static int open_at(struct gl_dir *dir, const char *name, ACCESS_MASK access, ULONG share,
+                   int *ret_fd, struct gl_disk_info *ret_info)
 {
     struct gl_disk_component component;
     struct gl_disk_info info;
@@ -63,10 +62,11 @@ static int open_at(struct gl_dir *dir, const char *name, ACCESS_MASK access, int
     int err = gl_disk_component(name, &component);
     if (err)
         return err;
-    err =
-        gl_disk_open_in(root, component.text, component.len, access | READ_CONTROL, &handle, &info);
+    err = gl_disk_open_sharing(root, component.text, component.len, access | READ_CONTROL, share,
+                               &handle, &info);
     if (err == UV_EACCES)
-        err = gl_disk_open_in(root, component.text, component.len, access, &handle, &info);
+        err = gl_disk_open_sharing(root, component.text, component.len, access, share, &handle,
+                                   &info);
     /* Data of a directory is its list, so it may be opened so; where it may not, it is none of a
      * file. */
     return err ? err : opened(handle, &info, ret_fd, ret_info);
@@ -75,7 +75,7 @@ static int open_at(struct gl_dir *dir, const char *name, ACCESS_MASK access, int
 int gl_file_open_at(struct gl_dir *dir, const char *name, int *ret_fd,
                     struct gl_disk_info *ret_info)
 {
-    return open_at(dir, name, FILE_READ_DATA, ret_fd, ret_info);
+    return open_at(dir, name, FILE_READ_DATA, GL_NT_SHARE_ALL, ret_fd, ret_info);
 }
 
 int gl_file_open(const char *path, enum gl_disk_links links, bool streams, int *ret_fd,
@@ -90,32 +90,26 @@ int gl_file_open(const char *path, enum gl_disk_links links, bool streams, int *
     return err ? err : opened(handle, &info, ret_fd, ret_info);
 }
 
-/* Who may do what is inherited from the directory. The rights to change that are for
- * gl_file_inherit_owner(); not every file system gives them. */
 int gl_file_create_at(struct gl_dir *dir, const char *name, int *ret_fd)
 {
     const ACCESS_MASK access = FILE_READ_DATA | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES;
-    const ULONG options = FILE_NON_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT;
     struct gl_disk_component component;
     HANDLE handle;
     int err = gl_dir_name_trouble(dir, name) ? UV_EINVAL : gl_disk_component(name, &component);
-    if (err)
-        return err;
-    HANDLE root = gl_dir_handle(dir);
-    err = gl_disk_nt_open(root, component.text, component.len,
-                          access | READ_CONTROL | WRITE_DAC | WRITE_OWNER, FILE_CREATE, options,
-                          &handle);
-    if (err == UV_EACCES)
-        err = gl_disk_nt_open(root, component.text, component.len, access, FILE_CREATE, options,
-                              &handle);
+    if (!err)
+        err = gl_disk_create_alone(gl_dir_handle(dir), &component, access, &handle);
     return err ? err : fd_from(handle, ret_fd);
 }
 
+/* With the rights that gl_file_settle() needs, where there are such. */
 int gl_file_reopen_at(struct gl_dir *dir, const char *name, int *ret_fd,
                       struct gl_disk_info *ret_info)
 {
     const ACCESS_MASK access = FILE_READ_DATA | FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES;
-    return open_at(dir, name, access, ret_fd, ret_info);
+    int err =
+        open_at(dir, name, access | WRITE_DAC | WRITE_OWNER, GL_DISK_SHARE_PART, ret_fd, ret_info);
+    return err == UV_EACCES ? open_at(dir, name, access, GL_DISK_SHARE_PART, ret_fd, ret_info)
+                            : err;
 }
 
 void gl_file_close(int fd)
@@ -278,86 +272,6 @@ int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)
     err = gl_disk_set_handle(handle, &mode, mtime);
     CloseHandle(handle);
     return err;
-}
-
-/* Whose a file is: ours (the system's, an administrator's), or its directory's owner's. */
-static bool is_owner_trusted(HANDLE old, HANDLE folder)
-{
-    BYTE of_old[1024], of_folder[1024];
-    PSID old_owner, folder_owner;
-    BOOL defaulted;
-    DWORD size;
-    if (gl_private_judge(old, 0, NULL) == 0)
-        return true;
-    return GetKernelObjectSecurity(old, OWNER_SECURITY_INFORMATION, of_old, sizeof of_old, &size) &&
-           GetKernelObjectSecurity(folder, OWNER_SECURITY_INFORMATION, of_folder, sizeof of_folder,
-                                   &size) &&
-           GetSecurityDescriptorOwner(of_old, &old_owner, &defaulted) &&
-           GetSecurityDescriptorOwner(of_folder, &folder_owner, &defaulted) && old_owner &&
-           folder_owner && EqualSid(old_owner, folder_owner);
-}
-
-/* The descriptor of what is open, as far as the parts that `what` names; for gl_free(), or NULL. */
-static void *descriptor_of(HANDLE handle, SECURITY_INFORMATION what)
-{
-    DWORD size = 0;
-    GetKernelObjectSecurity(handle, what, NULL, 0, &size);
-    if (!size)
-        return NULL;
-    void *descriptor = gl_alloc0(size);
-    if (GetKernelObjectSecurity(handle, what, descriptor, size, &size))
-        return descriptor;
-    gl_free(descriptor);
-    return NULL;
-}
-
-/*
- * Who may read the old file, its list says: without it the new content would be open to whoever the
- * folder lets in. So the list is taken over too, as it stands, with what it inherited. Where others
- * may make files an owner that is not to be trusted chose it: then the folder's holds.
- */
-static void inherit_from(HANDLE handle, HANDLE old, HANDLE folder)
-{
-    const SECURITY_INFORMATION owner = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION;
-    SECURITY_DESCRIPTOR_CONTROL control;
-    DWORD revision;
-    if (!is_owner_trusted(old, folder))
-        return;
-    void *list = descriptor_of(old, DACL_SECURITY_INFORMATION);
-    if (list && GetSecurityDescriptorControl(list, &control, &revision)) {
-        bool alone = control & SE_DACL_PROTECTED;
-        if (control &
-            SE_DACL_AUTO_INHERITED) /* asked for in this way: "SECURITY_DESCRIPTOR_CONTROL" */
-            SetSecurityDescriptorControl(list, SE_DACL_AUTO_INHERIT_REQ, SE_DACL_AUTO_INHERIT_REQ);
-        SetKernelObjectSecurity(handle,
-                                DACL_SECURITY_INFORMATION |
-                                    (alone ? PROTECTED_DACL_SECURITY_INFORMATION
-                                           : UNPROTECTED_DACL_SECURITY_INFORMATION),
-                                list);
-    }
-    gl_free(list);
-    void *names = descriptor_of(old, owner);
-    /* Others than oneself only with SeRestorePrivilege. */
-    if (names)
-        SetKernelObjectSecurity(handle, owner, names);
-    gl_free(names);
-}
-
-void gl_file_inherit_owner(int fd, struct gl_dir *dir, const char *name)
-{
-    struct gl_disk_component component;
-    struct gl_disk_info info;
-    HANDLE old, folder;
-    if (gl_disk_component(name, &component) ||
-        gl_disk_nt_open(gl_dir_handle(dir), L"", 0, READ_CONTROL, FILE_OPEN, 0, &folder))
-        return;
-    if (gl_disk_nt_open(gl_dir_handle(dir), component.text, component.len, READ_CONTROL, FILE_OPEN,
-                        FILE_OPEN_REPARSE_POINT, &old) == 0) {
-        if (gl_disk_info_of(old, &info) == 0 && info.kind == GL_DISK_FILE)
-            inherit_from(handle_of(fd), old, folder);
-        CloseHandle(old);
-    }
-    CloseHandle(folder);
 }
 
 /* Only what may be written may be flushed; through what is open for reading nothing but attributes

@@ -86,24 +86,10 @@ int gl_disk_nt_error(NTSTATUS status)
 
 /* ------------------------------------------------------------------ one thing */
 
-static int nt_open(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access, ULONG share,
-                   ULONG disposition, ULONG options, HANDLE *ret_handle)
+int gl_disk_nt(const struct gl_nt_open *how, HANDLE *ret_handle)
 {
-    if (len > 0xFFFE / sizeof *name)
-        return UV_ENAMETOOLONG;
-    UNICODE_STRING text = {
-        .Length = (USHORT)(len * sizeof *name),
-        .MaximumLength = (USHORT)(len * sizeof *name),
-        .Buffer = (wchar_t *)(uintptr_t)name,
-    };
-    OBJECT_ATTRIBUTES object;
-    IO_STATUS_BLOCK io;
     HANDLE handle;
-    InitializeObjectAttributes(&object, &text, OBJ_CASE_INSENSITIVE, root, NULL);
-    NTSTATUS status = NtCreateFile(&handle, access | FILE_READ_ATTRIBUTES | SYNCHRONIZE, &object,
-                                   &io, NULL, FILE_ATTRIBUTE_NORMAL, share, disposition,
-                                   options | FILE_SYNCHRONOUS_IO_NONALERT, NULL, 0);
-    int err = gl_disk_nt_error(status);
+    int err = gl_disk_nt_error(gl_nt_open(how, &handle));
     if (!err)
         *ret_handle = handle;
     return err;
@@ -112,14 +98,24 @@ static int nt_open(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK acc
 int gl_disk_nt_open(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
                     ULONG disposition, ULONG options, HANDLE *ret_handle)
 {
-    return nt_open(root, name, len, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                   disposition, options, ret_handle);
+    const struct gl_nt_open how = {.root = root,
+                                   .name = name,
+                                   .len = len,
+                                   .access = access,
+                                   .share = GL_NT_SHARE_ALL,
+                                   .disposition = disposition,
+                                   .options = options};
+    return gl_disk_nt(&how, ret_handle);
 }
 
 int gl_disk_nt_pin(HANDLE root, HANDLE *ret_handle)
 {
-    return nt_open(root, L"", 0, FILE_TRAVERSE, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN, 0,
-                   ret_handle);
+    const struct gl_nt_open how = {.root = root,
+                                   .name = L"",
+                                   .access = FILE_TRAVERSE,
+                                   .share = FILE_SHARE_READ | FILE_SHARE_WRITE,
+                                   .disposition = FILE_OPEN};
+    return gl_disk_nt(&how, ret_handle);
 }
 
 /* ------------------------------------------------------------------ what it is */
@@ -211,8 +207,7 @@ static int info_of(HANDLE handle, struct gl_disk_info *ret_info, DWORD *ret_tag)
     take_id(handle, &by_handle, ret_info);
     ret_info->alone = by_handle.nNumberOfLinks == 1 && ret_info->kind == GL_DISK_FILE &&
                       gl_private_judge(handle, 0, NULL) == 0;
-    /* Who else may write to it the folder says, and will say of the finished file. */
-    ret_info->trusted = ret_info->alone;
+    ret_info->trusted = ret_info->alone && gl_private_judge(handle, GL_PRIVATE_ANY, NULL) == 0;
     return 0;
 }
 
@@ -222,20 +217,29 @@ int gl_disk_info_of(HANDLE handle, struct gl_disk_info *ret_info)
     return info_of(handle, ret_info, &tag);
 }
 
-int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
-                    HANDLE *ret_handle, struct gl_disk_info *ret_info)
+int gl_disk_open_sharing(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
+                         ULONG share, HANDLE *ret_handle, struct gl_disk_info *ret_info)
 {
+    struct gl_nt_open how = {.root = root,
+                             .name = name,
+                             .len = len,
+                             .access = access,
+                             .share = share,
+                             .disposition = FILE_OPEN,
+                             .options = FILE_OPEN_REPARSE_POINT};
     HANDLE handle, through;
     struct gl_disk_info info, same;
     DWORD tag;
-    int err = gl_disk_nt_open(root, name, len, access, FILE_OPEN, FILE_OPEN_REPARSE_POINT, &handle);
+    int err = gl_disk_nt(&how, &handle);
     if (err)
         return err;
     err = info_of(handle, &info, &tag);
     bool filtered = !err && tag && (info.kind == GL_DISK_FILE || info.kind == GL_DISK_DIRECTORY);
     if (filtered && access) {
         /* By its name once more; it must be the same, and not a link that took its place. */
-        err = gl_disk_nt_open(root, name, len, access, FILE_OPEN, 0, &through);
+        how.options = 0;
+        how.share = GL_NT_SHARE_ALL; /* the first is open still */
+        err = gl_disk_nt(&how, &through);
         CloseHandle(handle);
         if (err)
             return err;
@@ -252,6 +256,12 @@ int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK ac
     *ret_handle = handle;
     *ret_info = info;
     return 0;
+}
+
+int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
+                    HANDLE *ret_handle, struct gl_disk_info *ret_info)
+{
+    return gl_disk_open_sharing(root, name, len, access, GL_NT_SHARE_ALL, ret_handle, ret_info);
 }
 
 int gl_disk_set_handle(HANDLE handle, const uint32_t *mode, const struct gl_disk_time *mtime)

@@ -19,6 +19,7 @@
 #include <winternl.h>
 
 #include "disk.h"
+#include "windows/nt-open.h"
 
 #define GL_DISK_UNITS_MAX 255u /* of UTF-16 in a component */
 
@@ -53,6 +54,7 @@ bool gl_disk_same_name(const wchar_t *a, size_t a_len, const wchar_t *b, size_t 
 int gl_disk_nt_error(NTSTATUS status); /* negative UV_E*, or 0 */
 int gl_disk_last_error(void);          /* of GetLastError() */
 
+int gl_disk_nt(const struct gl_nt_open *how, HANDLE *ret_handle); /* with an error of ours */
 /* A handle that is not inherited and shares everything. root NULL: `name` is an NT path. len 0:
  * root itself, once more. Access gets what every handle has. */
 int gl_disk_nt_open(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
@@ -63,6 +65,9 @@ int gl_disk_nt_pin(HANDLE root, HANDLE *ret_handle);
  * say) is reached through it. */
 int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
                     HANDLE *ret_handle, struct gl_disk_info *ret_info);
+/* The same, sharing only this. */
+int gl_disk_open_sharing(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK access,
+                         ULONG share, HANDLE *ret_handle, struct gl_disk_info *ret_info);
 int gl_disk_open(const char *path, enum gl_disk_links links, ACCESS_MASK access, HANDLE *ret_handle,
                  struct gl_disk_info *ret_info);
 /* `alone` and `trusted` are true only for a handle with READ_CONTROL. */
@@ -79,6 +84,15 @@ struct gl_disk_full {
  * Nothing else is changed: no dots are dropped, no name is a device. UV_EINVAL. */
 int gl_disk_full_path(const char *path, struct gl_disk_full *ret_full);
 void gl_disk_full_done(struct gl_disk_full *full);
+
+/* ------------------------------------------------------------------ who may: disk-access.c */
+
+/* While we write to a part nobody else does, and who once could cannot do so later. */
+#define GL_DISK_SHARE_PART (FILE_SHARE_READ | FILE_SHARE_DELETE)
+
+/* A new file that nobody but us may open, so far as the file system knows of such. */
+int gl_disk_create_alone(HANDLE root, const struct gl_disk_component *name, ACCESS_MASK access,
+                         HANDLE *ret_handle);
 
 /* ------------------------------------------------------------------ links: disk-link.c */
 
@@ -102,5 +116,8 @@ int gl_disk_follow(const struct gl_disk_full *full, size_t at, const char *targe
                    const wchar_t *rest, struct gl_disk_full *ret_full);
 
 HANDLE gl_dir_handle(const struct gl_dir *dir);
+/* Where a descriptor that gl_alloc() has made is kept as long as the directory: of what new files
+ * in it inherit. */
+void **gl_dir_inherited(struct gl_dir *dir);
 
 #endif
