@@ -149,7 +149,8 @@ static bool is_owner_trusted(HANDLE old, struct gl_dir *dir)
     HANDLE folder;
     if (gl_private_judge(old, 0, NULL) == 0)
         return true;
-    if (gl_disk_nt_open(gl_dir_handle(dir), L"", 0, READ_CONTROL, FILE_OPEN, 0, &folder))
+    if (gl_disk_nt_open(gl_dir_handle(dir), L"", 0, READ_CONTROL, FILE_OPEN,
+                        FILE_OPEN_REPARSE_POINT, &folder))
         return false;
     bool is =
         GetKernelObjectSecurity(old, OWNER_SECURITY_INFORMATION, of_old, sizeof of_old, &size) &&

@@ -363,7 +363,8 @@ int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime)
 {
     HANDLE handle;
     (void)mode;
-    int err = gl_disk_nt_open(dir->handle, L"", 0, FILE_WRITE_ATTRIBUTES, FILE_OPEN, 0, &handle);
+    int err = gl_disk_nt_open(dir->handle, L"", 0, FILE_WRITE_ATTRIBUTES, FILE_OPEN,
+                              FILE_OPEN_REPARSE_POINT, &handle);
     if (err)
         return err;
     err = gl_disk_set_handle(handle, NULL, &mtime);
@@ -379,7 +380,8 @@ int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime)
 int gl_dir_sync(struct gl_dir *dir)
 {
     HANDLE handle;
-    if (gl_disk_nt_open(dir->handle, L"", 0, FILE_ADD_FILE, FILE_OPEN, 0, &handle))
+    if (gl_disk_nt_open(dir->handle, L"", 0, FILE_ADD_FILE, FILE_OPEN, FILE_OPEN_REPARSE_POINT,
+                        &handle))
         return 0;
     int err = FlushFileBuffers(handle) ? 0 : gl_disk_last_error();
     CloseHandle(handle);
@@ -421,10 +423,15 @@ int gl_dir_list(struct gl_dir *dir, struct gl_disk_list *ret_list)
 {
     struct gl_disk_list list = {NULL, 0, 0};
     const DWORD size = 64 * 1024;
+    struct gl_disk_info info;
     HANDLE handle;
-    int err = gl_disk_nt_open(dir->handle, L"", 0, FILE_LIST_DIRECTORY, FILE_OPEN, 0, &handle);
+    int err = gl_disk_open_in(dir->handle, L"", 0, FILE_LIST_DIRECTORY, &handle, &info);
     if (err)
         return err;
+    if (info.kind != GL_DISK_DIRECTORY) { /* it has become a link since */
+        CloseHandle(handle);
+        return UV_ENOTDIR;
+    }
     uint8_t *buffer = gl_alloc(size);
     while (GetFileInformationByHandleEx(handle, FileIdBothDirectoryInfo, buffer, size)) {
         const uint8_t *at = buffer;

@@ -257,7 +257,8 @@ int gl_file_truncate(int fd, uint64_t size)
 /* The same file, by its handle, with another right. */
 static int once_more(int fd, ACCESS_MASK access, HANDLE *ret_handle)
 {
-    return gl_disk_nt_open(handle_of(fd), L"", 0, access, FILE_OPEN, 0, ret_handle);
+    return gl_disk_nt_open(handle_of(fd), L"", 0, access, FILE_OPEN, FILE_OPEN_REPARSE_POINT,
+                           ret_handle);
 }
 
 int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)

@@ -130,24 +130,89 @@ int gl_dir_read_link(struct gl_dir *dir, const char *name, char **ret_target)
 /* ------------------------------------------------------------------ making */
 
 /* Windows has two kinds of links, for files and for directories: by what is there now. */
-static bool leads_to_directory(const wchar_t *folder, const char *target)
+bool gl_disk_leads_to_directory(const wchar_t *folder, const char *target)
 {
     size_t len = strlen(target);
     const char *last = strrchr(target, '/');
     last = last ? last + 1 : target;
     if (target[len - 1] == '/' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
         return true;
-    char *above = gl_disk_narrow(folder, wcslen(folder));
-    /* Without "\\?\", after which ".." would mean itself. */
-    bool unc = strncmp(above, "\\\\?\\UNC\\", 8) == 0;
-    char *path = gl_disk_is_absolute(target) ? gl_strdup(target)
-                 : unc                       ? gl_asprintf("\\\\%s/%s", above + 8, target)
-                                             : gl_asprintf("%s/%s", above + 4, target);
+    /* As the link would be followed, from where it stands: "/x" is of its drive, not of ours. */
+    char *above = gl_disk_narrow(folder, wcslen(folder)), *path = gl_asprintf("%s\\l", above);
+    struct gl_disk_full full, led;
     struct gl_disk_info info;
-    bool is = gl_disk_stat(path, GL_LINKS_ALL, &info) == 0 && info.kind == GL_DISK_DIRECTORY;
+    HANDLE handle;
+    bool is = false;
+    if (gl_disk_full_path(path, &full) == 0) {
+        if (gl_disk_follow(&full, full.len - 1, target, L"", &led) == 0) {
+            if (gl_disk_nt_open(NULL, led.text, led.len, 0, FILE_OPEN, 0, &handle) == 0) {
+                is = gl_disk_info_of(handle, &info) == 0 && info.kind == GL_DISK_DIRECTORY;
+                CloseHandle(handle);
+            }
+            gl_disk_full_done(&led);
+        }
+        gl_disk_full_done(&full);
+    }
     gl_free(path);
     gl_free(above);
     return is;
+}
+
+static void put_u16(uint8_t *to, size_t value)
+{
+    to[0] = (uint8_t)value;
+    to[1] = (uint8_t)(value >> 8);
+}
+
+int gl_disk_build_link(const wchar_t *target, uint8_t data[GL_DISK_LINK_MAX], size_t *ret_len)
+{
+    /* "C:\x" is "\??\C:\x" to NT; all else, "\x" too, is relative to where the link is. */
+    bool absolute = target[0] && target[1] == L':';
+    size_t prefix = absolute ? 8 : 0, len = wcslen(target) * sizeof *target;
+    if (NAMES_SYMLINK + prefix + 2 * len > GL_DISK_LINK_MAX)
+        return UV_ENAMETOOLONG;
+    size_t size = NAMES_SYMLINK + prefix + 2 * len;
+    memset(data, 0, NAMES_SYMLINK);
+    put_u16(data, IO_REPARSE_TAG_SYMLINK & 0xFFFF);
+    put_u16(data + 2, (IO_REPARSE_TAG_SYMLINK & 0xFFFFFFFF) >> 16);
+    put_u16(data + 4, size - HEADER);
+    put_u16(data + 10, prefix + len); /* the system's name, from 0 on */
+    put_u16(data + 12, prefix + len); /* the one for people, behind it */
+    put_u16(data + 14, len);
+    data[16] = !absolute; /* SYMLINK_FLAG_RELATIVE */
+    memcpy(data + NAMES_SYMLINK, L"\\??\\", prefix);
+    memcpy(data + NAMES_SYMLINK + prefix, target, len);
+    memcpy(data + NAMES_SYMLINK + prefix + len, target, len);
+    *ret_len = size;
+    return 0;
+}
+
+/*
+ * Beneath the handle of its directory, so that it is made there and nowhere else. Takes
+ * SeCreateSymbolicLinkPrivilege ("FSCTL_SET_REPARSE_POINT control code"), which a service has.
+ */
+static int create_beneath(struct gl_dir *dir, const struct gl_disk_component *name,
+                          const wchar_t *target, bool directory)
+{
+    FILE_DISPOSITION_INFO remove = {.DeleteFile = TRUE};
+    uint8_t data[GL_DISK_LINK_MAX];
+    size_t len;
+    HANDLE handle;
+    DWORD n;
+    int err = gl_disk_build_link(target, data, &len);
+    if (!err)
+        err = gl_disk_nt_open(
+            gl_dir_handle(dir), name->text, name->len, FILE_WRITE_ATTRIBUTES | DELETE, FILE_CREATE,
+            FILE_OPEN_REPARSE_POINT | (directory ? FILE_DIRECTORY_FILE : FILE_NON_DIRECTORY_FILE),
+            &handle);
+    if (err)
+        return err;
+    if (!DeviceIoControl(handle, FSCTL_SET_REPARSE_POINT, data, (DWORD)len, NULL, 0, &n, NULL)) {
+        err = gl_disk_last_error();
+        (void)SetFileInformationByHandle(handle, FileDispositionInfo, &remove, sizeof remove);
+    }
+    CloseHandle(handle);
+    return err;
 }
 
 /* UV_EPERM: this user, or this file system, can make none. */
@@ -172,11 +237,26 @@ static int create_link(const wchar_t *path, const wchar_t *target, bool director
 
 /*
  * Only by a path is a link made without the privilege. The path is the directory's own, from its
- * handle, and cannot become another one meanwhile: as long as a handle is open that does not share
+ * handle, and hardly becomes another one meanwhile: as long as a handle is open that does not share
  * deletion neither the directory nor one above it can be renamed, and one that is not empty cannot
  * become a link ("MoveFileExW function"; STATUS_DIRECTORY_NOT_EMPTY of FSCTL_SET_REPARSE_POINT,
- * "[MS-FSCC] 2.3.81").
+ * "[MS-FSCC] 2.3.81"). An empty one can, by whoever may write to it: but who has not the privilege
+ * has no more rights here than any user.
  */
+static int create_by_path(const wchar_t *folder, const struct gl_disk_component *name,
+                          const wchar_t *target, bool directory)
+{
+    size_t len = wcslen(folder);
+    wchar_t *path = gl_alloc((len + name->len + 2) * sizeof *path);
+    wcscpy(path, folder);
+    if (path[len - 1] != L'\\')
+        wcscat(path, L"\\");
+    wcscat(path, name->text);
+    int err = create_link(path, target, directory);
+    gl_free(path);
+    return err;
+}
+
 int gl_dir_make_link(struct gl_dir *dir, const char *name, const char *target)
 {
     struct gl_disk_component component;
@@ -199,22 +279,17 @@ int gl_dir_make_link(struct gl_dir *dir, const char *name, const char *target)
         CloseHandle(pin);
         return err;
     }
-    size_t len = wcslen(folder);
-    wchar_t *path = gl_alloc((len + component.len + 2) * sizeof *path);
-    wcscpy(path, folder);
-    if (path[len - 1] != L'\\')
-        wcscat(path, L"\\");
-    wcscat(path, component.text);
     wchar_t *to = gl_disk_wide(target, NULL);
     for (wchar_t *c = to; *c; c++)
         if (*c == L'/')
             *c = L'\\';
-    err = create_link(path, to, leads_to_directory(folder, target));
+    bool directory = gl_disk_leads_to_directory(folder, target);
+    if (create_beneath(dir, &component, to, directory))
+        err = create_by_path(folder, &component, to, directory);
     /* Some claim to have made one. */
     if (!err && (gl_dir_stat(dir, name, &info) || info.kind != GL_DISK_LINK))
         err = UV_EPERM;
     gl_free(to);
-    gl_free(path);
     gl_free(folder);
     CloseHandle(pin);
     return err;

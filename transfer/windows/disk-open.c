@@ -114,7 +114,8 @@ int gl_disk_nt_pin(HANDLE root, HANDLE *ret_handle)
                                    .name = L"",
                                    .access = FILE_TRAVERSE,
                                    .share = FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                   .disposition = FILE_OPEN};
+                                   .disposition = FILE_OPEN,
+                                   .options = FILE_OPEN_REPARSE_POINT};
     return gl_disk_nt(&how, ret_handle);
 }
 
@@ -128,7 +129,28 @@ static struct gl_disk_time time_of(FILETIME time)
                                  (uint32_t)(units % 10000000) * 100};
 }
 
-static enum gl_disk_kind kind_of(DWORD attributes, DWORD tag)
+/*
+ * Whether a filter driver of Windows' own keeps the content of what has this tag: in a cloud, in
+ * another form, on a tape ("[MS-FSCC] 2.1.2.1 Reparse Tags"). Of any other nobody knows where it
+ * leads, and some of them everybody may set.
+ */
+static bool has_filter(DWORD tag)
+{
+    switch (tag) {
+    case 0xC0000004: /* HSM */
+    case 0x80000006: /* HSM2 */
+    case 0x80000007: /* SIS */
+    case 0x80000013: /* DEDUP */
+    case 0x80000017: /* WOF */
+    case 0x8000001E: /* STORAGE_SYNC */
+    case 0x80000021: /* ONEDRIVE */
+        return true;
+    default: /* CLOUD, CLOUD_1 to CLOUD_F */
+        return (tag & 0xFFFF0FFF) == 0x9000001A;
+    }
+}
+
+enum gl_disk_kind gl_disk_kind_of(DWORD attributes, DWORD tag)
 {
     if (attributes & FILE_ATTRIBUTE_REPARSE_POINT) {
         switch (tag) {
@@ -144,7 +166,7 @@ static enum gl_disk_kind kind_of(DWORD attributes, DWORD tag)
         case GL_TAG_LX_BLK:
             return GL_DISK_DEVICE;
         default:
-            if (IsReparseTagNameSurrogate(tag)) /* it stands for something else: what, who knows */
+            if (!has_filter(tag))
                 return GL_DISK_UNKNOWN;
         }
     }
@@ -198,7 +220,7 @@ static int info_of(HANDLE handle, struct gl_disk_info *ret_info, DWORD *ret_tag)
     DWORD attributes = by_handle.dwFileAttributes;
     *ret_tag = tag_of(handle, attributes);
     *ret_info = (struct gl_disk_info){
-        .kind = kind_of(attributes, *ret_tag),
+        .kind = gl_disk_kind_of(attributes, *ret_tag),
         .size = (uint64_t)by_handle.nFileSizeHigh << 32 | by_handle.nFileSizeLow,
         .mtime = time_of(by_handle.ftLastWriteTime),
         .sparse = attributes & FILE_ATTRIBUTE_SPARSE_FILE,
@@ -236,9 +258,12 @@ int gl_disk_open_sharing(HANDLE root, const wchar_t *name, size_t len, ACCESS_MA
     err = info_of(handle, &info, &tag);
     bool filtered = !err && tag && (info.kind == GL_DISK_FILE || info.kind == GL_DISK_DIRECTORY);
     if (filtered && access) {
-        /* By its name once more; it must be the same, and not a link that took its place. */
-        how.options = 0;
-        how.share = GL_NT_SHARE_ALL; /* the first is open still */
+        /* Once more through its filter: by what is open, as the name may mean another by now. */
+        how = (struct gl_nt_open){.root = handle,
+                                  .name = L"",
+                                  .access = access,
+                                  .share = GL_NT_SHARE_ALL, /* the first is open still */
+                                  .disposition = FILE_OPEN};
         err = gl_disk_nt(&how, &through);
         CloseHandle(handle);
         if (err)

@@ -70,6 +70,8 @@ int gl_disk_open_sharing(HANDLE root, const wchar_t *name, size_t len, ACCESS_MA
                          ULONG share, HANDLE *ret_handle, struct gl_disk_info *ret_info);
 int gl_disk_open(const char *path, enum gl_disk_links links, ACCESS_MASK access, HANDLE *ret_handle,
                  struct gl_disk_info *ret_info);
+/* By attributes, and by the tag of a reparse point. */
+enum gl_disk_kind gl_disk_kind_of(DWORD attributes, DWORD tag);
 /* `alone` and `trusted` are true only for a handle with READ_CONTROL. */
 int gl_disk_info_of(HANDLE handle, struct gl_disk_info *ret_info);
 int gl_disk_set_handle(HANDLE handle, const uint32_t *mode, const struct gl_disk_time *mtime);
@@ -98,6 +100,14 @@ int gl_disk_create_alone(HANDLE root, const struct gl_disk_component *name, ACCE
 
 /* Of a reparse point that is open. UV_EINVAL: no link. */
 int gl_disk_read_link(HANDLE handle, char **ret_target);
+/*
+ * Whether what a link in `folder` ("\\?\C:\x") leads to is a directory, as far as that can be seen.
+ */
+bool gl_disk_leads_to_directory(const wchar_t *folder, const char *target);
+/* What FSCTL_SET_REPARSE_POINT takes for a symbolic link to `target`, with backslashes: at most
+ * GL_DISK_LINK_MAX bytes. UV_ENAMETOOLONG. */
+#define GL_DISK_LINK_MAX 16384u /* MAXIMUM_REPARSE_DATA_BUFFER_SIZE */
+int gl_disk_build_link(const wchar_t *target, uint8_t data[GL_DISK_LINK_MAX], size_t *ret_len);
 /* From what FSCTL_GET_REPARSE_POINT gives. */
 int gl_disk_parse_link(const void *data, size_t len, char **ret_target);
 
