@@ -50,6 +50,7 @@ struct gl_exec_spec {
     const char *const *env; /* "NAME=value", NULL-terminated; over the login-like environment */
     const char *directory;  /* NULL: the home directory, or / if there is none; relative to that */
     const char *user;       /* name or number; NULL: the agent's own */
+    const char *password;   /* Windows: of `user`; NULL: none */
     const char *session;    /* Windows: as whoever is logged on there, on that desktop: "console" or
                                a number; NULL: none */
     bool login_shell;       /* the account's shell as a login shell; argv is not used */
@@ -98,7 +99,8 @@ struct gl_exec_events {
 
 /*
  * Starts it. UV_E* if not even the attempt could be made (no memory, descriptors or processes): no
- * event follows. Terminal not available: UV_E* of opening it. UV_ENOTSUP: a session, on Linux.
+ * event follows. Terminal not available: UV_E* of opening it. UV_ENOTSUP: a session or a password,
+ * on Linux.
  */
 int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,

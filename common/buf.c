@@ -8,6 +8,7 @@
 
 struct gl_block {
     atomic_uint refs;
+    bool secret; /* set by somebody with a reference, read by the last: the count orders the two */
     size_t capacity;
     uint8_t data[];
 };
@@ -20,6 +21,7 @@ struct gl_block *gl_block_new(size_t capacity)
         size = SIZE_MAX;
     struct gl_block *block = gl_alloc(size);
     atomic_init(&block->refs, 1);
+    block->secret = false;
     block->capacity = capacity;
     return block;
 }
@@ -36,8 +38,22 @@ void gl_block_unref(struct gl_block *block)
         return;
     /* Release: what this thread read is read before; acquire: the last one frees after all others.
      */
-    if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) == 1)
+    if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (block->secret)
+        gl_secure_free(block, sizeof(*block) + block->capacity);
+    else
         gl_free(block);
+}
+
+void gl_block_set_secret(struct gl_block *block)
+{
+    block->secret = true;
+}
+
+bool gl_block_is_secret(const struct gl_block *block)
+{
+    return block->secret;
 }
 
 uint8_t *gl_block_data(struct gl_block *block)
@@ -74,8 +90,12 @@ struct gl_slice gl_slice_copy(const void *data, size_t len)
 
 struct gl_slice gl_slice_take(struct gl_block **block, size_t len, size_t copy_below)
 {
-    if (len < copy_below)
-        return gl_slice_copy((*block)->data, len);
+    if (len < copy_below) {
+        struct gl_slice copy = gl_slice_copy((*block)->data, len);
+        if ((*block)->secret)
+            gl_slice_set_secret(copy);
+        return copy;
+    }
     struct gl_slice slice = gl_slice_of(*block, 0, len);
     gl_block_unref(*block);
     *block = NULL;
@@ -102,4 +122,15 @@ void gl_slice_unref(struct gl_slice *slice)
 {
     gl_block_unref(slice->block);
     *slice = GL_SLICE_EMPTY;
+}
+
+void gl_slice_set_secret(struct gl_slice slice)
+{
+    if (slice.block)
+        gl_block_set_secret(slice.block);
+}
+
+bool gl_slice_is_secret(struct gl_slice slice)
+{
+    return slice.block && gl_block_is_secret(slice.block);
 }

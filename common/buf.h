@@ -23,6 +23,10 @@ uint8_t *gl_block_data(struct gl_block *block);
 size_t gl_block_capacity(const struct gl_block *block);
 /* Whether there is another reference than the caller's own: then the bytes must not be changed. */
 bool gl_block_is_shared(const struct gl_block *block);
+/* The block holds a secret: its bytes are wiped, all of them, when the last reference goes. Cannot
+ * be taken back. Whoever marks it has a reference. */
+void gl_block_set_secret(struct gl_block *block);
+bool gl_block_is_secret(const struct gl_block *block);
 
 /* A part of a block. Holds one reference if `block` is not NULL. An empty slice has block NULL. */
 struct gl_slice {
@@ -39,12 +43,18 @@ struct gl_slice gl_slice_of(struct gl_block *block, size_t offset, size_t len);
 struct gl_slice gl_slice_copy(const void *data, size_t len);
 /* The first `len` bytes of a block into which was read: a copy, if they are fewer than
  * `copy_below`, else the block itself, and *block is NULL afterwards. So no slice keeps a block
- * that is mostly empty. */
+ * that is mostly empty. A secret block's copy is secret, too. */
 struct gl_slice gl_slice_take(struct gl_block **block, size_t len, size_t copy_below);
 /* Another reference to the same bytes, or to a part of them. */
 struct gl_slice gl_slice_ref(struct gl_slice slice);
 struct gl_slice gl_slice_sub(struct gl_slice slice, size_t offset, size_t len);
 /* Gives up the reference and empties the slice. */
 void gl_slice_unref(struct gl_slice *slice);
+/*
+ * Marks the block as holding a secret. A secret slice that is sent as an OPEN or a MESSAGE is one
+ * for whoever gets it, too (GL_FLAG_SECRET), and so are its copies here. Nothing for an empty one.
+ */
+void gl_slice_set_secret(struct gl_slice slice);
+bool gl_slice_is_secret(struct gl_slice slice);
 
 #endif

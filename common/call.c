@@ -328,7 +328,10 @@ int gl_call_open(struct gl_mux *mux, const char *service, const char *method, co
                  const void *request, unsigned flags, const struct gl_stream_events *events,
                  void *ctx, struct gl_stream **ret_stream)
 {
+    bool secret = flags & GL_FLAG_SECRET;
     struct gl_slice packed = gl_message_pack(request);
+    if (secret)
+        gl_slice_set_secret(packed);
     Gl__Open open = GL__OPEN__INIT;
     /* protobuf-c's structs have no const; nothing is written through these. */
     open.service = (char *)(uintptr_t)service;
@@ -336,6 +339,8 @@ int gl_call_open(struct gl_mux *mux, const char *service, const char *method, co
     open.target = (char *)(uintptr_t)(target ? target : "");
     open.request = gl_message_bytes(packed.data, packed.len);
     struct gl_slice slice = gl_message_pack(&open);
+    if (secret)
+        gl_slice_set_secret(slice);
     gl_slice_unref(&packed);
     return gl_stream_open(mux, flags, slice, events, ctx, ret_stream);
 }

@@ -138,8 +138,9 @@ void gl_call_finish(struct gl_call *call, enum gl_status status, const char *for
 
 /*
  * Opens a stream with an Open of these fields; target may be NULL. `request` is any protobuf-c
- * message. Events are the stream's own (mux.h); gl_message_unpack() decodes what comes. Errors are
- * those of gl_stream_open().
+ * message. flags: as gl_stream_open(); GL_FLAG_SECRET: the request holds a secret, and all that is
+ * made of it here is wiped, and by whoever gets it. Events are the stream's own (mux.h);
+ * gl_message_unpack() decodes what comes. Errors are those of gl_stream_open().
  */
 int gl_call_open(struct gl_mux *mux, const char *service, const char *method, const char *target,
                  const void *request, unsigned flags, const struct gl_stream_events *events,

@@ -33,6 +33,7 @@ enum gl_frame_type {
 
 #define GL_FLAG_INTERACTIVE 0x01u /* OPEN */
 #define GL_FLAG_MORE        0x02u /* OPEN, MESSAGE */
+#define GL_FLAG_SECRET      0x04u /* OPEN, MESSAGE: whoever holds the payload wipes it */
 
 struct gl_frame {
     uint8_t type; /* enum gl_frame_type */

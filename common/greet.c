@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "greet.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "mem.h"
@@ -34,6 +35,7 @@ static void release(struct gl_greet *g)
     if (--g->handles)
         return;
     gl_free(g->output);
+    sodium_memzero(g->room, sizeof(g->room)); /* a hasty peer's first request may be a secret */
     gl_free(g);
 }
 

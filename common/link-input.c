@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "link-input.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "frame.h"
@@ -26,13 +27,24 @@ void gl_link_input_init(struct gl_link_input *input, uint32_t payload_max)
 
 void gl_link_input_done(struct gl_link_input *input)
 {
+    gl_link_input_drop(input);
     gl_block_unref(input->block);
     *input = (struct gl_link_input){0};
 }
 
+/* Slices may refer to what is before `begin`, and to frames that were parsed just now, but never to
+ * a secret's bytes. */
 void gl_link_input_drop(struct gl_link_input *input)
 {
+    if (input->block)
+        gl_mux_wipe_secrets(gl_block_data(input->block) + input->begin, input->end - input->begin);
     input->begin = input->end;
+}
+
+bool gl_link_input_has_secret(const struct gl_link_input *input)
+{
+    size_t len = input->end - input->begin;
+    return len && gl_mux_has_secrets(gl_block_data(input->block) + input->begin, len);
 }
 
 void gl_link_input_shrink(struct gl_link_input *input)
@@ -49,6 +61,7 @@ static void move(struct gl_link_input *input, size_t need)
 {
     struct gl_block *old = input->block;
     size_t len = input->end - input->begin;
+    bool secret = gl_link_input_has_secret(input);
     if (!old || gl_block_is_shared(old) || gl_block_capacity(old) < need) {
         size_t size = input->block_size;
         if (size < need)
@@ -57,6 +70,10 @@ static void move(struct gl_link_input *input, size_t need)
     }
     if (len)
         memmove(gl_block_data(input->block), gl_block_data(old) + input->begin, len);
+    if (secret && input->block != old)
+        gl_mux_wipe_secrets(gl_block_data(old) + input->begin, len);
+    else if (secret)
+        sodium_memzero(gl_block_data(old) + len, input->end - len);
     if (input->block != old)
         gl_block_unref(old);
     input->begin = 0;

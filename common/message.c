@@ -11,6 +11,7 @@
 #include "message.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <string.h>
 #include <uv.h>
 
@@ -196,6 +197,13 @@ static const char *scan_message(const ProtobufCMessageDescriptor *type, struct i
 
 /* ------------------------------------------------------------------ unpack */
 
+/* Before each piece of memory of a message: so it can be wiped, whatever the message is about,
+ * which costs less than to know whether it must. */
+union head {
+    size_t size; /* of what follows */
+    max_align_t align;
+};
+
 /* What is given back while a message is decoded is not counted as free: simple, and it bounds more.
  */
 static void *capped_alloc(void *data, size_t size)
@@ -204,13 +212,18 @@ static void *capped_alloc(void *data, size_t size)
     if (size > *left)
         return NULL;
     *left -= size;
-    return gl_alloc(size);
+    union head *head = gl_alloc(sizeof(*head) + size);
+    head->size = size;
+    return head + 1;
 }
 
-static void plain_free(void *data, void *ptr)
+static void wiping_free(void *data, void *ptr)
 {
     (void)data;
-    gl_free(ptr);
+    if (!ptr)
+        return;
+    union head *head = (union head *)ptr - 1;
+    gl_secure_free(head, sizeof(*head) + head->size);
 }
 
 int gl_message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len,
@@ -220,7 +233,7 @@ int gl_message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *dat
     ProtobufCMessage *message = NULL;
     if (!why) {
         size_t left = GL_MESSAGE_MEMORY_FACTOR * len + GL_MESSAGE_MEMORY_BASE;
-        ProtobufCAllocator capped = {capped_alloc, plain_free, &left};
+        ProtobufCAllocator capped = {capped_alloc, wiping_free, &left};
         message = protobuf_c_message_unpack(type, &capped, len, data);
         if (!message)
             why = "cannot be decoded, or takes too much memory";
@@ -236,9 +249,9 @@ int gl_message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *dat
 
 void gl_message_free(void *message)
 {
-    ProtobufCAllocator plain = {NULL, plain_free, NULL};
+    ProtobufCAllocator wiping = {NULL, wiping_free, NULL};
     if (message)
-        protobuf_c_message_free_unpacked(message, &plain);
+        protobuf_c_message_free_unpacked(message, &wiping);
 }
 
 /* ------------------------------------------------------------------ pack */

@@ -21,7 +21,8 @@
  * Unpacks and checks: strings are UTF-8 without NUL, repeated fields within
  * GL_MESSAGE_REPEATED_MAX, no other field comes twice, nesting at most 8 deep, memory bounded as
  * above. Enums may have any number: who switches over one needs a default. Unknown fields are
- * ignored. UV_EINVAL with *ret_why (may be NULL) a static text. Free with gl_message_free().
+ * ignored. UV_EINVAL with *ret_why (may be NULL) a static text. Free with gl_message_free(), which
+ * wipes all that was decoded.
  */
 int gl_message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len,
                       ProtobufCMessage **ret_message, const char **ret_why);

@@ -2,23 +2,33 @@
 /* Frames that come in: each is checked against doc/PROTOCOL.md, then acted upon. */
 #include "mux-internal.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <uv.h>
 
 /* A frame as it lies in the caller's buffer. */
 struct arrival {
     struct gl_frame frame;
-    const uint8_t *header, *payload;
+    uint8_t *header, *payload;
     struct gl_block *block; /* may be NULL */
 };
+
+static bool is_secret(const struct arrival *a)
+{
+    return a->frame.flags & GL_FLAG_SECRET;
+}
 
 static struct gl_slice payload_slice(const struct arrival *a)
 {
     size_t len = a->frame.length;
-    /* A small slice must not keep a large block alive. */
-    if (len < GL_SLICE_MIN || !a->block)
-        return gl_slice_copy(a->payload, len);
-    return (struct gl_slice){gl_block_ref(a->block), a->payload, len};
+    /* A small slice must not keep a large block alive; and a secret has a block of its own, since
+     * what it was read into is used on, and wiped at once. */
+    if (len >= GL_SLICE_MIN && a->block && !is_secret(a))
+        return (struct gl_slice){gl_block_ref(a->block), a->payload, len};
+    struct gl_slice copy = gl_slice_copy(a->payload, len);
+    if (is_secret(a))
+        gl_slice_set_secret(copy);
+    return copy;
 }
 
 static bool is_own_id(const struct gl_mux *mux, uint32_t id)
@@ -68,8 +78,11 @@ static const char *partial_reserve(struct gl_stream *stream, size_t need)
         gl_account_is_full(stream->account, room - before))
         return "too many messages that are not finished";
     struct gl_block *block = gl_block_new(room);
-    if (stream->partial)
+    if (stream->partial) {
         memcpy(gl_block_data(block), gl_block_data(stream->partial), stream->partial_len);
+        if (gl_block_is_secret(stream->partial))
+            gl_block_set_secret(block);
+    }
     gl_stream_set_partial(stream, block);
     return NULL;
 }
@@ -119,6 +132,8 @@ static int take_piece(struct gl_stream *stream, const struct arrival *a, size_t 
         return fail_stream(stream, GL_STATUS_LIMIT, why);
     if (a->frame.length)
         memcpy(gl_block_data(stream->partial) + stream->partial_len, a->payload, a->frame.length);
+    if (is_secret(a))
+        gl_block_set_secret(stream->partial);
     stream->partial_len = len;
     stream->partial_charge += charge;
     if (a->frame.flags & GL_FLAG_MORE) {
@@ -366,7 +381,7 @@ static int take_frame(struct gl_mux *mux, const struct arrival *a)
 }
 
 /* One whole frame at data. *ret_size 0: there is none yet. */
-static int take_one(struct gl_mux *mux, struct gl_block *block, const uint8_t *data, size_t len,
+static int take_one(struct gl_mux *mux, struct gl_block *block, uint8_t *data, size_t len,
                     size_t *ret_size)
 {
     struct arrival a = {.header = data, .payload = data + GL_FRAME_HEADER, .block = block};
@@ -381,10 +396,15 @@ static int take_one(struct gl_mux *mux, struct gl_block *block, const uint8_t *d
     if (len - GL_FRAME_HEADER < a.frame.length)
         return 0;
     *ret_size = GL_FRAME_HEADER + a.frame.length;
-    return take_frame(mux, &a);
+    int rc = take_frame(mux, &a);
+    if (is_secret(&a)) {
+        sodium_memzero(a.payload, a.frame.length);
+        mux->took_secret = true;
+    }
+    return rc;
 }
 
-int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, const uint8_t *data,
+int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, uint8_t *data,
                    size_t len, size_t *ret_used)
 {
     if (mux->broken)
@@ -416,6 +436,42 @@ int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, con
     if (!rc)
         *ret_used = used;
     return rc;
+}
+
+bool gl_mux_took_secret(struct gl_mux *mux)
+{
+    bool took = mux->took_secret;
+    mux->took_secret = false;
+    return took;
+}
+
+/* The payload of the first secret frame at *at or after it, as far as it is there, or an empty one;
+ * *at is moved past it. */
+static struct gl_iov next_secret(const uint8_t *data, size_t len, size_t *at)
+{
+    while (len - *at > GL_FRAME_HEADER) {
+        const uint8_t *frame = data + *at;
+        size_t left = len - *at, size = gl_mux_frame_size(frame, left);
+        if (size > left)
+            size = left;
+        *at += size;
+        if (frame[1] & GL_FLAG_SECRET && size > GL_FRAME_HEADER)
+            return (struct gl_iov){frame + GL_FRAME_HEADER, size - GL_FRAME_HEADER};
+    }
+    return (struct gl_iov){NULL, 0};
+}
+
+bool gl_mux_has_secrets(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+    return next_secret(data, len, &at).len > 0;
+}
+
+void gl_mux_wipe_secrets(uint8_t *data, size_t len)
+{
+    struct gl_iov secret;
+    for (size_t at = 0; (secret = next_secret(data, len, &at)).len > 0;)
+        sodium_memzero(data + (secret.base - data), secret.len);
 }
 
 size_t gl_mux_frame_size(const uint8_t *data, size_t len)

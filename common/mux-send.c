@@ -204,7 +204,7 @@ static struct gl_unit *cut(struct gl_stream *stream, size_t len)
     if (item->frame.type != GL_FRAME_DATA) {
         unit->frame.flags |= GL_FLAG_MORE;
         item->frame.type = GL_FRAME_MESSAGE;
-        item->frame.flags = 0;
+        item->frame.flags &= GL_FLAG_SECRET;
     }
     return unit;
 }

@@ -134,10 +134,17 @@ void gl_mux_free(struct gl_mux *mux);
  * what comes next and calls again. Returns 0, or UV_EPROTO: the peer broke the protocol;
  * gl_mux_error() says how; the link must be closed and the session ended (gl_mux_goodbye() may
  * still be put out). UV_ECONNABORTED after the session ended, UV_ENOTCONN while detached. If a
- * callback detaches, what follows in data is not looked at.
+ * callback detaches, what follows in data is not looked at. The payload of a frame with
+ * GL_FLAG_SECRET is wiped in `data`; what it was handed on as is a secret slice.
  */
-int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, const uint8_t *data,
+int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, uint8_t *data,
                    size_t len, size_t *ret_used);
+/* Whether a secret has come since it was last asked, for whoever has the bytes elsewhere, too. */
+bool gl_mux_took_secret(struct gl_mux *mux);
+/* Of frames that gl_mux_receive() has not seen, the last of which may be a part of one: whether any
+ * are secret; wipes their payloads. */
+bool gl_mux_has_secrets(const uint8_t *data, size_t len);
+void gl_mux_wipe_secrets(uint8_t *data, size_t len);
 /*
  * How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER
  * if unknown, or if it is one that gl_mux_receive() refuses. Never above GL_FRAME_HEADER +
@@ -238,7 +245,8 @@ void gl_mux_ping(struct gl_mux *mux, uint64_t now, void (*on_pong)(void *ctx, ui
 /* ------------------------------------------------------------------ streams */
 
 /*
- * Opens a stream; takes `open` (its reference) in any case. flags: GL_FLAG_INTERACTIVE.
+ * Opens a stream; takes `open` (its reference) in any case. flags: GL_FLAG_INTERACTIVE. A secret
+ * slice, here and in gl_stream_send_message(), is sent with GL_FLAG_SECRET.
  * UV_EAGAIN: streams_max of the peer reached, or it has refused many of late. UV_EMSGSIZE: over
  * GL_MESSAGE_MAX. UV_ECONNABORTED: session ended.
  */

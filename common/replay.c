@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <uv.h>
 
@@ -26,6 +27,8 @@ void gl_unit_unref(struct gl_unit *unit)
     if (--unit->refs)
         return;
     gl_slice_unref(&unit->payload);
+    if (unit->frame.flags & GL_FLAG_SECRET)
+        sodium_memzero(unit->head, sizeof(unit->head));
     gl_free(unit);
 }
 

@@ -10,6 +10,11 @@ static bool is_refused_much(const struct gl_mux *mux)
            mux->now - mux->refused_since < GL_REFUSALS_TIME;
 }
 
+static uint8_t secret_flag(struct gl_slice message)
+{
+    return gl_slice_is_secret(message) ? GL_FLAG_SECRET : 0;
+}
+
 int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
                    const struct gl_stream_events *events, void *ctx, struct gl_stream **ret_stream)
 {
@@ -29,7 +34,7 @@ int gl_stream_open(struct gl_mux *mux, unsigned flags, struct gl_slice open,
     stream->events = events;
     stream->ctx = ctx;
     struct gl_unit *unit = gl_unit_new(GL_FRAME_OPEN, open);
-    unit->frame.flags = flags & GL_FLAG_INTERACTIVE;
+    unit->frame.flags = (flags & GL_FLAG_INTERACTIVE) | secret_flag(unit->payload);
     stream->open_queued = true;
     gl_stream_charge(stream, gl_item_charge(unit));
     gl_unit_push(&stream->queue, unit);
@@ -76,6 +81,8 @@ static void queue_item(struct gl_stream *stream, uint8_t type, uint8_t channel,
 {
     struct gl_unit *unit = gl_unit_new(type, payload);
     unit->frame.channel = channel;
+    if (type == GL_FRAME_MESSAGE)
+        unit->frame.flags = secret_flag(unit->payload);
     unit->credit = credit;
     gl_unit_push(&stream->queue, unit);
     gl_stream_charge(stream, gl_item_charge(unit));

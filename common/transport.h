@@ -50,6 +50,7 @@ struct gl_transport_ops {
     int (*write)(struct gl_transport *t, const uv_buf_t *bufs, unsigned n);
     void (*close)(struct gl_transport *t);
     int (*shutdown)(struct gl_transport *t);
+    void (*wipe)(struct gl_transport *t); /* NULL: it reads into the rooms themselves */
 };
 
 struct gl_transport {
@@ -76,6 +77,9 @@ void gl_transport_read_stop(struct gl_transport *t);
 int gl_transport_write(struct gl_transport *t, const uv_buf_t *bufs, unsigned n);
 int gl_transport_shutdown(
     struct gl_transport *t); /* half-close; pipes: UV_ENOTSUP, they have none */
+/* From within on_read: what was read up to now holds a secret, of which no copy may stay. What a
+ * transport holds when it is closed it wipes anyway. */
+void gl_transport_wipe(struct gl_transport *t);
 /* No event but on_close follows. Fine to call twice. */
 void gl_transport_close(struct gl_transport *t);
 const struct gl_peer *gl_transport_peer(const struct gl_transport *t);

@@ -139,7 +139,7 @@ static bool take_share(const struct gl_control_client *client, struct gl_shares 
 }
 
 static enum gl_status relay_to(struct gl_control_client *client, struct gl_stream *stream,
-                               const Gl__Open *open, struct gl_why *why)
+                               const Gl__Open *open, bool secret, struct gl_why *why)
 {
     struct gl_trust_entry *entry;
     enum gl_status status = gl_guest_resolve(
@@ -170,6 +170,8 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
              entry->name);
     struct gl_relay_terms terms = {gl_session_shares(guest->session), NULL, &client->account};
     struct gl_slice packed = gl_message_pack(&ours);
+    if (secret)
+        gl_slice_set_secret(packed);
     size_t bytes = packed.len;
     if (!take_share(client, terms.shares, entry->name, bytes, &terms.share, why)) {
         gl_slice_unref(&packed);
@@ -187,7 +189,9 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     return status;
 }
 
-static void open_call(struct gl_control_client *client, struct gl_stream *stream, Gl__Open *open)
+/* secret: the request holds one. */
+static void open_call(struct gl_control_client *client, struct gl_stream *stream, Gl__Open *open,
+                      bool secret)
 {
     struct gl_why why;
     Gl__Caller caller, *claimed = open->caller;
@@ -196,7 +200,7 @@ static void open_call(struct gl_control_client *client, struct gl_stream *stream
         return;
     }
     if (*open->target) {
-        enum gl_status status = relay_to(client, stream, open, &why);
+        enum gl_status status = relay_to(client, stream, open, secret, &why);
         if (status != GL_STATUS_OK)
             refuse(stream, status, why.text);
         return;
@@ -224,7 +228,7 @@ static void on_open(void *ctx, struct gl_stream *stream, struct gl_slice slice)
                0) {
         refuse(stream, GL_STATUS_INVALID, why);
     } else {
-        open_call(client, stream, (Gl__Open *)message);
+        open_call(client, stream, (Gl__Open *)message, gl_slice_is_secret(slice));
         gl_message_free(message);
     }
     gl_slice_unref(&slice);

@@ -519,7 +519,7 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,
                           struct gl_exec_process **ret_process)
 {
-    if (spec->session)
+    if (spec->session || spec->password)
         return UV_ENOTSUP;
     struct gl_exec_process *p = GL_NEW0(struct gl_exec_process);
     p->loop = loop;

@@ -16,6 +16,8 @@
 
 /* Each is looked for among the others; more than anybody has. */
 #define VARIABLES_MAX 4096u
+/* Windows has 256 characters at most ("LogonUserW function", learn.microsoft.com). */
+#define PASSWORD_MAX 512u
 
 struct job {
     struct gl_call *call;
@@ -251,6 +253,12 @@ static const char *check(const Gl__ExecStart *start)
         return "no program";
     if (start->columns > 65535 || start->rows > 65535)
         return "no such size of a terminal";
+    if (*start->password && !*start->user)
+        return "a password, and nobody whose it is";
+    if (*start->password && *start->session)
+        return "a session that is entered needs no password";
+    if (strlen(start->password) > PASSWORD_MAX)
+        return "the password is too long";
     if (start->n_env > VARIABLES_MAX)
         return "too many environment variables";
     for (size_t i = 0; i < start->n_env; i++) {
@@ -286,6 +294,7 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .env = (const char *const *)env,
         .directory = *directory ? directory : NULL,
         .user = *start->user ? start->user : NULL,
+        .password = *start->password ? start->password : NULL,
         .session = *start->session ? start->session : NULL,
         .login_shell = start->login_shell,
         .terminal = start->terminal,
@@ -295,9 +304,11 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .stdin_open = start->stdin_open,
     };
     err = gl_exec_process_start(loop, &spec, &process_events, job, &job->process);
-    *ret_why = err == UV_ENOTSUP && spec.session ? "this guest has no sessions to enter"
-               : err                             ? uv_strerror(err)
-                                                 : NULL;
+    *ret_why = !err                                 ? NULL
+               : err == UV_ENOTSUP && spec.password ? "this guest needs no password to run it as "
+                                                      "another user, and takes none"
+               : err == UV_ENOTSUP && spec.session  ? "this guest has no sessions to enter"
+                                                    : uv_strerror(err);
     if (!err) {
         job->env = env;
         env = NULL;

@@ -602,6 +602,8 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,
                           struct gl_exec_process **ret_process)
 {
+    if (spec->password)
+        return UV_ENOTSUP;
     static bool hears_interrupts;
     struct gl_exec_process *p = GL_NEW0(struct gl_exec_process);
     struct ends ends = {NULL, {NULL, NULL}};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport-overlapped.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "list.h"
@@ -27,6 +28,7 @@ struct overlapped_transport {
     uint8_t *block;
     size_t block_size, begin, used; /* not given yet: block[begin, used) */
     bool bulk;                      /* the last read brought more than a small block holds */
+    bool wipe_due;                  /* as soon as the read that is pending is done */
 
     struct gl_operation write;
     bool writing;
@@ -34,7 +36,7 @@ struct overlapped_transport {
     uv_buf_t *rest;
     unsigned rest_at, rest_n, rest_room;
     uint8_t *stage;
-    size_t stage_room;
+    size_t stage_room, stage_used;
 };
 
 static struct overlapped_transport *of(struct gl_transport *t)
@@ -57,9 +59,10 @@ static void release(struct overlapped_transport *o)
     if (o->base.events)
         o->base.events->on_close(o->base.ctx);
     gl_completion_put(o->end.completion);
-    gl_free(o->block);
+    /* What was read and not given, or is staged, may be a secret. */
+    gl_secure_free(o->block, o->block_size);
+    gl_secure_free(o->stage, o->stage_used);
     gl_free(o->rest);
-    gl_free(o->stage);
     gl_free(o);
 }
 
@@ -96,10 +99,29 @@ static void choose_block(struct overlapped_transport *o)
     o->block_size = size;
 }
 
+/* All of the block but what is still to be given: a read that was longer has left more in it. */
+static void wipe_block(struct overlapped_transport *o)
+{
+    sodium_memzero(o->block, o->begin);
+    sodium_memzero(o->block + o->used, o->block_size - o->used);
+    o->wipe_due = false;
+}
+
+static void overlapped_wipe(struct gl_transport *t)
+{
+    struct overlapped_transport *o = of(t);
+    if (o->read.pending)
+        o->wipe_due = true;
+    else if (o->block)
+        wipe_block(o);
+}
+
 /* What a read has brought. */
 static void take_read(struct overlapped_transport *o, int status, size_t n)
 {
     o->used = n;
+    if (o->wipe_due)
+        wipe_block(o);
     o->bulk = n > BLOCK_SMALL || n == o->block_size;
     if (status == UV_EPIPE || (status == 0 && n == 0 && is_socket(o)))
         status = UV_EOF;
@@ -211,6 +233,22 @@ static bool skip_written(struct overlapped_transport *o, size_t n)
     return false;
 }
 
+/* Not known here is whether what was written is a secret. It costs little beside the write. */
+static void wipe_stage(struct overlapped_transport *o)
+{
+    if (o->stage_used)
+        sodium_memzero(o->stage, o->stage_used);
+    o->stage_used = 0;
+}
+
+static void drop_stage(struct overlapped_transport *o)
+{
+    wipe_stage(o);
+    gl_free(o->stage);
+    o->stage = NULL;
+    o->stage_room = 0;
+}
+
 /* What goes into a pipe next. */
 static uv_buf_t next_piece(struct overlapped_transport *o)
 {
@@ -221,7 +259,7 @@ static uv_buf_t next_piece(struct overlapped_transport *o)
     if (n <= o->rest_at + 1)
         return o->rest[o->rest_at];
     if (o->stage_room < len) {
-        gl_free(o->stage);
+        drop_stage(o);
         o->stage = gl_alloc(len);
         o->stage_room = len;
     }
@@ -230,6 +268,7 @@ static uv_buf_t next_piece(struct overlapped_transport *o)
         memcpy(o->stage + len, o->rest[i].base, o->rest[i].len);
         len += o->rest[i].len;
     }
+    o->stage_used = len;
     return uv_buf_init((char *)o->stage, (unsigned)len);
 }
 
@@ -260,6 +299,8 @@ static int write_on(struct overlapped_transport *o)
     size_t n = 0;
     while (!skip_written(o, n)) {
         int r = start_write(o, &n);
+        if (r != 0)
+            wipe_stage(o);
         if (r != 1)
             return r;
         if (n == 0)
@@ -279,9 +320,7 @@ static void finish_write(struct overlapped_transport *o, int status)
     o->writing = false;
     if (o->shutdown)
         shutdown_now(o);
-    gl_free(o->stage);
-    o->stage = NULL;
-    o->stage_room = 0;
+    drop_stage(o);
     o->base.events->on_written(o->base.ctx, status);
 }
 
@@ -294,6 +333,7 @@ static void on_write_done(struct gl_operation *operation)
     }
     size_t n = gl_operation_bytes(operation);
     int r = gl_operation_status(operation);
+    wipe_stage(o);
     if (r == 0 && n == 0)
         r = UV_EIO;
     if (r == 0)
@@ -342,6 +382,7 @@ static const struct gl_transport_ops overlapped_ops = {
     .write = overlapped_write,
     .close = overlapped_close,
     .shutdown = overlapped_shutdown,
+    .wipe = overlapped_wipe,
 };
 
 struct gl_transport *gl_overlapped_transport_new(uv_loop_t *loop,

@@ -361,9 +361,12 @@ static void open_stream(struct side *s)
     struct owned *o = free_place(s);
     if (!o)
         return;
-    unsigned flags = next(s->world) & GL_FLAG_INTERACTIVE;
+    unsigned flags = next(s->world);
     struct gl_stream *stream;
-    if (gl_stream_open(s->mux, flags, payload(s->world), &stream_events, o, &stream) == 0)
+    struct gl_slice open = payload(s->world);
+    if (flags & GL_FLAG_SECRET)
+        gl_slice_set_secret(open);
+    if (gl_stream_open(s->mux, flags & GL_FLAG_INTERACTIVE, open, &stream_events, o, &stream) == 0)
         o->stream = stream;
 }
 

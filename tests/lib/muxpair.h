@@ -302,7 +302,8 @@ static inline size_t pair_describe(char *out, size_t size, const struct gl_frame
     case GL_FRAME_OPEN:
     case GL_FRAME_MESSAGE:
     case GL_FRAME_DATA:
-        n += snprintf(out + n, size - (size_t)n, " %u%s", frame->length,
+        n += snprintf(out + n, size - (size_t)n, " %u%s%s", frame->length,
+                      frame->flags & GL_FLAG_SECRET ? "*" : "",
                       frame->flags & GL_FLAG_MORE ? "+" : "");
         break;
     case GL_FRAME_ACK:

@@ -106,6 +106,23 @@ static struct gl_slice open_payload(uint64_t key)
     return whole;
 }
 
+/* Some of them are sent as secrets: by their length, so that the receiver knows which. */
+static bool is_secret(size_t len)
+{
+    return len % 5 == 2;
+}
+
+/* Takes the slice; the pattern that it is of must not be marked. */
+static struct gl_slice as_sent(struct gl_slice message)
+{
+    if (!is_secret(message.len))
+        return message;
+    struct gl_slice copy = gl_slice_copy(message.data, message.len);
+    gl_slice_set_secret(copy);
+    gl_slice_unref(&message);
+    return copy;
+}
+
 static enum gl_status random_status(uint64_t *rng)
 {
     return (enum gl_status)sim_below(rng, 13);
@@ -155,7 +172,7 @@ static void flow_send(struct sim_flow *flow, bool message)
     uint8_t channel = (uint8_t)sim_below(rng, 3);
     log_add(&flow->sent, message ? SIM_MESSAGE : SIM_DATA, message ? 0 : channel, bytes);
     flow->credit_out += len + 1;
-    int rc = message ? gl_stream_send_message(flow->stream, bytes, len + 1)
+    int rc = message ? gl_stream_send_message(flow->stream, as_sent(bytes), len + 1)
                      : gl_stream_send_data(flow->stream, channel, bytes, len + 1);
     SIM_CHECK(rc == 0, "%s", uv_err_name(rc));
 }
@@ -226,6 +243,7 @@ static void on_message(void *ctx, struct gl_stream *stream, struct gl_slice mess
 {
     (void)stream;
     SIM_CHECK(charge >= GL_CHARGE_MIN, "%zu", charge);
+    SIM_CHECK(gl_slice_is_secret(message) == is_secret(message.len), "%zu", message.len);
     flow_got(ctx, SIM_MESSAGE, 0, message, charge);
 }
 
@@ -277,6 +295,7 @@ static void on_open(void *ctx, struct gl_stream *stream, struct gl_slice open)
     struct gl_slice expected = open_payload(key);
     SIM_CHECK(open.len == expected.len && memcmp(open.data, expected.data, open.len) == 0, "%zu",
               open.len);
+    SIM_CHECK(gl_slice_is_secret(open) == is_secret(open.len), "%zu", open.len);
     gl_slice_unref(&expected);
     gl_slice_unref(&open);
     struct sim_flow *flow = flow_new(end, key, false);
@@ -294,7 +313,8 @@ static void open_flow(struct sim_end *end)
     uint64_t key = sim_next(&end->rng);
     struct sim_flow *flow = flow_new(end, key, true);
     unsigned flags = sim_chance(&end->rng, 30) ? GL_FLAG_INTERACTIVE : 0;
-    int rc = gl_stream_open(end->mux, flags, open_payload(key), &flow_events, flow, &flow->stream);
+    int rc = gl_stream_open(end->mux, flags, as_sent(open_payload(key)), &flow_events, flow,
+                            &flow->stream);
     if (rc) {
         SIM_CHECK(rc == UV_EAGAIN, "%s", uv_err_name(rc));
         end->flow_count--;

@@ -44,8 +44,8 @@ static const struct {
 } types[] = {
     {0x01, 0, "HELLO_A", false, false, 0, 3000}, {0x02, 0, "HELLO_B", false, false, 66, 3000},
     {0x03, 0, "AUTH_A", false, false, 64, 64},   {0x04, 0, "WELCOME", false, false, 0, 4096},
-    {0x05, 0, "RESUME", false, false, 0, 256},   {0x10, 3, "OPEN", true, true, 0, CAP},
-    {0x11, 2, "MESSAGE", true, true, 0, CAP},    {0x12, 0, "DATA", true, true, 0, CAP},
+    {0x05, 0, "RESUME", false, false, 0, 256},   {0x10, 7, "OPEN", true, true, 0, CAP},
+    {0x11, 6, "MESSAGE", true, true, 0, CAP},    {0x12, 0, "DATA", true, true, 0, CAP},
     {0x13, 0, "EOF", true, true, 0, 0},          {0x14, 0, "CLOSE", true, true, 4, 1028},
     {0x15, 0, "RESET", true, true, 4, 1028},     {0x16, 0, "WINDOW", true, true, 8, 8},
     {0x20, 0, "ACK", false, false, 8, 8},        {0x22, 0, "PING", false, false, 8, 8},

@@ -547,6 +547,25 @@ static void part_resume(void)
     finish();
 }
 
+static void part_secret(void)
+{
+    begin("secret");
+    Gl__ExecStart start = GL__EXEC_START__INIT;
+    ProtobufCBinaryData argv = gl_message_bytes("cmd", 3);
+    start.n_argv = 1;
+    start.argv = &argv;
+    start.user = (char *)(uintptr_t) "eve";
+    start.password = (char *)(uintptr_t) "guess";
+    call(&b, "exec", "start", &start, GL_FLAG_SECRET);
+    send(&b, &a);
+    assert_heard(&a, "open 8 exec.start. ");
+    gl_stream_close(a.stream, GL_STATUS_DENIED, "no");
+    send(&a, &b);
+    assert_heard(&a, "end PERMISSION_DENIED 'no'. ");
+    assert_heard(&b, "end PERMISSION_DENIED 'no'. ");
+    finish();
+}
+
 static void part_goodbye(void)
 {
     begin("goodbye");
@@ -566,6 +585,7 @@ START_TEST(story)
     part_conversation();
     part_lost();
     part_resume();
+    part_secret();
     part_goodbye();
     gl_mux_free(a.mux);
     gl_mux_free(b.mux);

@@ -136,6 +136,21 @@ START_TEST(messages_are_cut_to_the_other_links_frames)
 }
 END_TEST
 
+START_TEST(secrets_stay_secret)
+{
+    struct gl_slice open = pair_text("call"), message = pair_bytes(20000);
+    struct gl_stream *stream;
+    gl_slice_set_secret(open);
+    gl_slice_set_secret(message);
+    ck_assert_int_eq(gl_stream_open(a.mux, 0, open, &pair_stream_events, &a, &stream), 0);
+    a.opened[a.opened_count++] = stream;
+    gl_stream_send_message(stream, message, 0);
+    gl_stream_send_message(stream, pair_text("no more"), 0);
+    pair_move(&a, &b);
+    ck_assert_str_eq(pair_frames(&h), "OPEN 2 4*, MESSAGE 2 16384*+, MESSAGE 2 3616*, MESSAGE 2 7");
+}
+END_TEST
+
 static size_t total(const struct side *side, const char *prefix)
 {
     size_t sum = 0;
@@ -548,6 +563,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, everything_passes_both_ways);
     tcase_add_test(tcase, a_bulk_stream_stays_one);
     tcase_add_test(tcase, messages_are_cut_to_the_other_links_frames);
+    tcase_add_test(tcase, secrets_stay_secret);
     tcase_add_test(tcase, a_guest_that_does_not_read_stops_the_client);
     tcase_add_test(tcase, a_client_that_does_not_read_stops_the_guest);
     tcase_add_test(tcase, small_frames_are_bounded_too);
