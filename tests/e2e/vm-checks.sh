@@ -7,20 +7,21 @@
 mkdir -p "$state"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root
 
-gl() { timeout 60 guestlink "$@"; }
+# Neither hangs for ever.
+gl() { timeout 180 guestlink "$@"; }
 sockets() { timeout 30 ./vm-sockets.py "$@"; }
 
 # Whether two texts are the same; both are in the trace (set -x).
 is() { [ "$1" = "$2" ]; }
 
-# Until a command is well; a minute at most. Only its last try is shown.
+# Until a command is well; $patience seconds at most, which are 60 if that is not set. Only its last try is shown.
 until_well() {
     { set +x; } 2>/dev/null
-    deadline=$(($(date +%s) + 60))
+    deadline=$(($(date +%s) + ${patience:-60}))
     until "$@" >/tmp/until 2>&1; do
         if [ "$(date +%s)" -ge "$deadline" ]; then
             cat /tmp/until
-            echo "not within a minute: $*"
+            echo "not within ${patience:-60} s: $*"
             return 1
         fi
         sleep 0.2

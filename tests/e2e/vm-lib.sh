@@ -78,7 +78,8 @@ EOF
         chmod 755 "$made"
         # Another run may have been faster.
         mv -T "$made" "$base" 2>/dev/null || rm -rf --one-file-system "$made"
-        find "$cache" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf --one-file-system {} +
+        # What was not used for long is another recipe's, or half made by a run that was killed.
+        find "$cache" -mindepth 1 -maxdepth 1 -mtime +60 -exec rm -rf --one-file-system {} +
     fi
     touch "$base"
 }
@@ -101,7 +102,7 @@ vm_debs() { # [DIR]
     rm -f "$debs"/*-dbgsym_*
 }
 
-# Packs a .deb anew as its next version.
+# Packs a .deb anew as its next version. OUT may be DEB.
 vm_next_version() { # DEB OUT
     dpkg-deb -R "$1" "$work/repack"
     sed -i 's/^\(Version: .*\)/\1+next/' "$work/repack/DEBIAN/control"
@@ -125,7 +126,7 @@ vm_tree() { # DEB...
 # Has a script run in the machine when it has booted; it finds vm-checks.sh and the other files in /e2e.
 vm_script() { # SCRIPT [FILE...]
     mkdir -p "$tree/e2e"
-    cp "$@" "$top/tests/e2e/vm-checks.sh" "$top/tests/e2e/vm-sockets.py" "$tree/e2e"
+    cp "$@" "$top/tests/e2e/vm-broken.sh" "$top/tests/e2e/vm-checks.sh" "$top/tests/e2e/vm-sockets.py" "$tree/e2e"
     cat >"$tree/etc/systemd/system/e2e.service" <<EOF
 [Unit]
 Description=The checks

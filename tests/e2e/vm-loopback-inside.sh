@@ -9,6 +9,13 @@ state=/e2e/state
 guest=vmtest
 # shellcheck source=tests/e2e/vm-checks.sh
 . ./vm-checks.sh
+breaks=guestlink-agent
+# shellcheck source=tests/e2e/vm-broken.sh
+. ./vm-broken.sh
+# shellcheck source=tests/e2e/vm-units.sh
+. ./vm-units.sh
+# shellcheck source=tests/e2e/vm-packages.sh
+. ./vm-packages.sh
 
 # ------------------------------------------------------------------ each boot
 
@@ -20,18 +27,6 @@ boot() {
 modules() {
     lsmod | grep -w vsock_loopback
     [ -c /dev/vsock ]
-}
-
-restarts() { is "$(systemctl show --property NRestarts --value "$1")" "$2"; } # UNIT NUMBER
-
-units() {
-    systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
-    restarts guestlink-agent 0
-    restarts guestlink-hostd 0
-    is "$(ps -o user= -p "$(main_pid guestlink-hostd)")" guestlink
-    is "$(stat -c '%a %U:%G' /run/guestlink/control.sock)" "660 root:guestlink"
-    is "$(stat -c '%a %U:%G' /var/lib/guestlink/agent)" "700 root:root"
-    is "$(stat -c '%a %U:%G' /var/lib/guestlink/hostd)" "700 guestlink:guestlink"
 }
 
 reached() {
@@ -89,7 +84,9 @@ exec_user() {
     grep '^0::/user\.slice/user-1000\.slice/session-.*\.scope$' /tmp/alice
     grep -w 'alice' /tmp/alice | grep -w 1000
     grep '^[^ ][^ ]* /run/user/1000$' /tmp/alice
-    is "$(echo 'id -un' | gl shell -u alice "$guest")" alice
+    echo 'id -un; cat /proc/self/cgroup' | gl shell -u alice "$guest" >/tmp/alice
+    is "$(head -n 1 /tmp/alice)" alice
+    grep '^0::/user\.slice/user-1000\.slice/session-.*\.scope$' /tmp/alice
 }
 
 session_ends() {
@@ -133,180 +130,10 @@ unprivileged_refused() {
     connected
 }
 
-cut_agent() { sockets cut "$(main_pid guestlink-agent)"; }
+stop_agent() { kill -STOP "$(main_pid guestlink-agent)"; }
+go_on() { kill -CONT "$(main_pid guestlink-agent)"; }
 
-cut_exec() {
-    before=$(field resumes)
-    # shellcheck disable=SC2016
-    gl exec "$guest" -- sh -c 'for i in $(seq 40); do echo $i; sleep 0.1; done; exit 5' >/tmp/counted &
-    counting=$!
-    begun() { grep -x 5 /tmp/counted; }
-    until_well begun
-    connections=$(cut_agent)
-    is "$connections" 1
-    status=0
-    wait "$counting" || status=$?
-    is "$status" 5
-    seq 40 | cmp - /tmp/counted
-    [ "$(field resumes)" -gt "$before" ]
-}
-
-cut_copy() {
-    before=$(field resumes)
-    rm -rf /tmp/cut
-    gl cp /tmp/big "$guest:/tmp/cut" &
-    copying=$!
-    cuts=0
-    while kill -0 "$copying" && [ "$cuts" -lt 3 ]; do
-        [ "$(cut_agent)" = 0 ] || cuts=$((cuts + 1))
-    done
-    wait "$copying"
-    cmp /tmp/big /tmp/cut
-    [ "$cuts" -gt 0 ]
-    [ "$(field resumes)" -gt "$before" ]
-}
-
-stopped() {
-    before=$(field resumes)
-    # shellcheck disable=SC2016
-    gl exec "$guest" -- sh -c 'for i in $(seq 20); do echo $i; sleep 1; done; exit 6' >/tmp/counted &
-    counting=$!
-    begun() { grep -x 2 /tmp/counted; }
-    until_well begun
-    # Longer than the heartbeat waits.
-    kill -STOP "$(main_pid guestlink-agent)"
-    gone() { is "$(field state)" detached; }
-    until_well gone
-    kill -CONT "$(main_pid guestlink-agent)"
-    status=0
-    wait "$counting" || status=$?
-    is "$status" 6
-    seq 20 | cmp - /tmp/counted
-    [ "$(field resumes)" -gt "$before" ]
-}
-
-background_stays() {
-    # shellcheck disable=SC2016
-    gl exec "$guest" -- sh -c 'setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!' >/tmp/background
-    before=$(main_pid guestlink-agent)
-    systemctl restart guestlink-agent
-    other_process guestlink-agent "$before"
-    kill -0 "$(cat /tmp/background)"
-    until_well connected
-    kill "$(cat /tmp/background)"
-}
-
-called() {
-    systemctl stop guestlink-hostd.service
-    gl wait --timeout 50 "$guest"
-    systemctl is-active guestlink-hostd.service
-}
-
-# Six seconds: what is well but slow, as this machine is, must not seem to hang.
-watchdog() {
-    for unit in guestlink-agent guestlink-hostd; do
-        mkdir "/run/systemd/system/$unit.service.d"
-        printf '[Service]\nWatchdogSec=6\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
-    done
-    systemctl daemon-reload
-    systemctl restart guestlink-hostd guestlink-agent
-    until_well connected
-    # That nothing happens takes its time to be seen.
-    sleep 13
-    restarts guestlink-agent 0
-    restarts guestlink-hostd 0
-    kill -STOP "$(main_pid guestlink-agent)" "$(main_pid guestlink-hostd)"
-    until_well restarts guestlink-agent 1
-    until_well restarts guestlink-hostd 1
-    until_well connected
-    rm -r /run/systemd/system/guestlink-*.service.d
-    systemctl daemon-reload
-    systemctl restart guestlink-hostd guestlink-agent
-    until_well connected
-}
-
-locked_down() {
-    drop_ins=/etc/systemd/system/guestlink-agent.service.d
-    mkdir "$drop_ins"
-    cp /usr/share/doc/guestlink-agent/examples/guestlink-agent-locked-down.conf "$drop_ins"
-    cp /etc/guestlink/agent.conf /tmp/agent.conf
-    printf 'policy {\n    default = deny\n    allow look { group = inspect }\n}\n' >>/etc/guestlink/agent.conf
-    systemctl daemon-reload
-    systemctl restart guestlink-agent
-    until_well connected
-    gl info "$guest" | grep Debian
-    status=0
-    gl exec "$guest" -- true >/tmp/denied 2>&1 || status=$?
-    is "$status" 125
-    grep 'no rule of.*allows it' /tmp/denied
-    # CAP_NET_BIND_SERVICE alone.
-    grep '^CapEff:.*0000000000000400$' "/proc/$(main_pid guestlink-agent)/status"
-    rm -r "$drop_ins"
-    cp /tmp/agent.conf /etc/guestlink/agent.conf
-    systemctl daemon-reload
-    systemctl restart guestlink-agent
-    until_well connected
-}
-
-# Runs a command in an exec that has the agent restarted; its own output has to come whole.
-restarted_by() {
-    before=$(main_pid guestlink-agent)
-    gl exec "$guest" -- sh -c "$1; echo done with \$?" >/tmp/restart
-    cat /tmp/restart
-    is "$(tail -n 1 /tmp/restart)" "done with 0"
-    until_well other_process guestlink-agent "$before"
-    until_well connected
-    gl exec "$guest" -- true
-}
-
-restart_inside() {
-    restarted_by /usr/libexec/guestlink/restart-agent
-    grep 'restarted when that has ended' /tmp/restart
-}
-
-upgrade_inside() {
-    restarted_by 'dpkg -i /debs/next/guestlink-agent_*.deb'
-    dpkg-query -W -f '${Version}\n' guestlink-agent | grep 'next$'
-}
-
-upgrade_host() {
-    before=$(main_pid guestlink-hostd)
-    inode=$(stat -c %i /run/guestlink/control.sock)
-    dpkg -i /debs/next/guestlink-host_*.deb
-    is "$(systemctl is-active guestlink-hostd.service)" active
-    [ "$(main_pid guestlink-hostd)" != "$before" ]
-    # Who calls in between waits, and is not refused.
-    is "$(stat -c %i /run/guestlink/control.sock)" "$inode"
-    until_well connected
-    gl exec "$guest" -- true
-}
-
-crash_agent() {
-    before=$(main_pid guestlink-agent)
-    kill -KILL "$before"
-    until_well other_process guestlink-agent "$before"
-    until_well connected
-    gl exec "$guest" -- true
-}
-
-# What runs is ended, as the new daemon knows nothing of it, and is told apart from what never began.
-crash_host() {
-    before=$(main_pid guestlink-hostd)
-    gl exec "$guest" -- sleep 50 >/tmp/crashed 2>&1 &
-    running=$!
-    runs() { pgrep -x sleep; }
-    until_well runs
-    kill -KILL "$before"
-    status=0
-    wait "$running" || status=$?
-    cat /tmp/crashed
-    is "$status" 125
-    until_well other_process guestlink-hostd "$before"
-    until_well connected
-    gl exec "$guest" -- true
-    ended() { ! pgrep -x sleep; }
-    until_well ended
-}
+stopped() { silent stop_agent go_on; }
 
 identity() {
     field fingerprint >"$state/fingerprint"
@@ -342,45 +169,6 @@ no_way_out() {
     until_well connected
 }
 
-# Without what the system itself writes as it runs, and without drivers.
-listing() {
-    find / -xdev \( -path /usr/lib/modules -o -path /usr/share/zoneinfo -o -path /tmp -o -path /e2e -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o \
-        -path '/var/lib/dpkg/*-old' -o -path /var/lib/systemd -o -path /var/tmp \) -prune -o -print | LC_ALL=C sort
-}
-
-purge() {
-    dpkg --purge guestlink-agent guestlink-host
-    listing >"$1"
-}
-
-purged() {
-    purge "$state/purged"
-    # The user stays; nothing else has the name but the tests' own files.
-    find / -xdev -iname '*guestlink*' ! -path '/proc/*' ! -path '/debs/*' ! -path '/e2e/*' >/tmp/left
-    find /run /sys/fs/cgroup /dev -iname '*guestlink*' ! -path '/run/credentials/*' >>/tmp/left
-    cat /tmp/left
-    [ ! -s /tmp/left ]
-    is "$(systemctl list-units --all --plain --no-legend '*guestlink*')" ""
-    is "$(pgrep -l guestlink || true)" ""
-    getent passwd guestlink
-}
-
-installed_live() {
-    mkdir /etc/guestlink
-    printf 'connect = {"vsock:local:1007"}\nallow-loopback = true\n' >/etc/guestlink/agent.conf
-    printf 'listen = "vsock:any:1007"\nallow-loopback = true\n' >/etc/guestlink/hostd.conf
-    # dpkg would ask what to do with files that are there already.
-    dpkg --force-confold -i /debs/guestlink-agent_*.deb /debs/guestlink-host_*.deb
-    gl wait --timeout 50 "$guest"
-    is "$(gl exec "$guest" -- id -un)" root
-    [ "$(field fingerprint)" != "$(cat "$state/fingerprint")" ]
-}
-
-purged_again() {
-    purge "$state/purged-again"
-    diff "$state/purged" "$state/purged-again"
-}
-
 # ------------------------------------------------------------------ the order
 
 check boot "the system is up, no unit has failed"
@@ -394,7 +182,7 @@ if [ ! -e "$state/second" ]; then
     check group_may "who is in the group may use the host daemon, who is not may not"
     check exec_root "exec as root: output, input, signal, 20 MB through cat"
     check exec_unconfined "with all that root has"
-    check exec_user "exec as a user: a login session of its own, outside of the agent's cgroup"
+    check exec_user "exec and shell as a user: a login session of its own, outside of the agent's cgroup"
     check session_ends "that session has ended with it"
     check shell "shell in a terminal: its size, its exit status"
     check copy_tree "cp of a tree, there and back"
@@ -405,11 +193,16 @@ if [ ! -e "$state/second" ]; then
     check background_stays "what was left in the background outlives the agent"
     check called "who calls starts the host daemon"
     check watchdog "who hangs is started anew, who idles is not"
+    check reload_agent "the agent's configuration is read again; one that is broken denies all until it is mended"
+    check reload_host "the host daemon's configuration is read again; one that is broken changes nothing"
     check locked_down "the example of an agent that is locked down: it looks, and runs nothing"
     check restart_inside "the agent is restarted from inside an exec, after it"
     check upgrade_inside "the agent's package is upgraded from inside an exec"
+    check stays_stopped "an agent that was stopped stays so when its package is upgraded"
+    check stays_disabled "an agent that was disabled stays so, be it running or not"
+    check needrestart_spares "needrestart in an exec does not restart the agent, which has old libraries"
     check upgrade_host "the host's package is upgraded"
-    check crash_agent "an agent that was killed is back"
+    check crash_agent "an agent that was killed or told to end is back"
     check crash_host "a host daemon that was killed is back; what ran has ended"
     check identity "the keys are noted"
     # The end of this boot ends us; that it was by this is seen after it.

@@ -13,7 +13,7 @@ tree=$dir/tree
 
 # The first line is the system, the second what the checks use, the third what guestlink-agent and guestlink-host need.
 packages="systemd systemd-sysv udev dbus kmod libpam-systemd linux-image-cloud-amd64 busybox-static"
-packages="$packages iproute2 procps python3"
+packages="$packages iproute2 needrestart procps python3"
 packages="$packages libconfuse2 libjansson4 libprotobuf-c1 libsodium23 libuv1 libxxhash0 libpam-runtime"
 
 # Documentation and translations take a third of the room, and all of it is copied for each run.

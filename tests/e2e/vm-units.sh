@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh disable=SC2154,SC2317 # variables are the script's; functions are called by their names
+#
+# The checks of vm-loopback.sh that are about what systemd does with the units: restarts, reloads, limits. vm-loopback-inside.sh
+# sources it, and calls the functions.
+
+restarts() { is "$(systemctl show --property NRestarts --value "$1")" "$2"; } # UNIT NUMBER
+
+units() {
+    systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
+    restarts guestlink-agent 0
+    restarts guestlink-hostd 0
+    is "$(ps -o user= -p "$(main_pid guestlink-hostd)")" guestlink
+    is "$(stat -c '%a %U:%G' /run/guestlink/control.sock)" "660 root:guestlink"
+    is "$(stat -c '%a %U:%G' /var/lib/guestlink/agent)" "700 root:root"
+    is "$(stat -c '%a %U:%G' /var/lib/guestlink/hostd)" "700 guestlink:guestlink"
+}
+
+# What an exec is refused for; in one condition, as until_well has it.
+refused() { # WORDS
+    status=0
+    gl exec "$guest" -- true >/tmp/refused 2>&1 || status=$?
+    is "$status" 125 && grep "$1" /tmp/refused
+}
+
+said_since() { journalctl -b -u "$1" --since "$2" --no-pager | grep "$3"; } # UNIT SINCE WORDS
+
+background_stays() {
+    # shellcheck disable=SC2016
+    gl exec "$guest" -- sh -c 'setsid sleep 1000 >/dev/null 2>&1 </dev/null & echo $!' >/tmp/background
+    before=$(main_pid guestlink-agent)
+    systemctl restart guestlink-agent
+    other_process guestlink-agent "$before"
+    kill -0 "$(cat /tmp/background)"
+    until_well connected
+    kill "$(cat /tmp/background)"
+}
+
+called() {
+    systemctl stop guestlink-hostd.service
+    gl wait --timeout 50 "$guest"
+    systemctl is-active guestlink-hostd.service
+}
+
+# Six seconds: what is well but slow, as this machine is, must not seem to hang.
+watchdog() {
+    for unit in guestlink-agent guestlink-hostd; do
+        mkdir "/run/systemd/system/$unit.service.d"
+        printf '[Service]\nWatchdogSec=6\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
+    done
+    systemctl daemon-reload
+    systemctl restart guestlink-hostd guestlink-agent
+    until_well connected
+    # That nothing happens takes its time to be seen.
+    sleep 13
+    restarts guestlink-agent 0
+    restarts guestlink-hostd 0
+    kill -STOP "$(main_pid guestlink-agent)" "$(main_pid guestlink-hostd)"
+    until_well restarts guestlink-agent 1
+    until_well restarts guestlink-hostd 1
+    until_well connected
+    rm -r /run/systemd/system/guestlink-*.service.d
+    systemctl daemon-reload
+    systemctl restart guestlink-hostd guestlink-agent
+    until_well connected
+}
+
+locked_down() {
+    drop_ins=/etc/systemd/system/guestlink-agent.service.d
+    mkdir "$drop_ins"
+    cp /usr/share/doc/guestlink-agent/examples/guestlink-agent-locked-down.conf "$drop_ins"
+    cp /etc/guestlink/agent.conf /tmp/agent.conf
+    printf 'policy {\n    default = deny\n    allow look { group = inspect }\n}\n' >>/etc/guestlink/agent.conf
+    systemctl daemon-reload
+    systemctl restart guestlink-agent
+    until_well connected
+    gl info "$guest" | grep Debian
+    refused 'no rule of.*allows it'
+    # CAP_NET_BIND_SERVICE alone.
+    grep '^CapEff:.*0000000000000400$' "/proc/$(main_pid guestlink-agent)/status"
+    rm -r "$drop_ins"
+    cp /tmp/agent.conf /etc/guestlink/agent.conf
+    systemctl daemon-reload
+    systemctl restart guestlink-agent
+    until_well connected
+}
+
+# What it has read is a rule, then nothing that it could obey: it denies all, which the configuration's manual says.
+reload_agent() {
+    before=$(main_pid guestlink-agent)
+    cp -p /etc/guestlink/agent.conf /tmp/agent.conf
+    printf 'policy {\n    deny nothing-true { program = "*/true" }\n}\n' >>/etc/guestlink/agent.conf
+    systemctl reload guestlink-agent
+    until_well refused nothing-true
+    is "$(gl exec "$guest" -- echo still)" still
+    since=$(date '+%F %T')
+    printf 'no-such-setting = 1\n' >>/etc/guestlink/agent.conf
+    systemctl reload guestlink-agent
+    until_well refused 'denies everything until its policy is mended'
+    until_well said_since guestlink-agent "$since" "agent.conf:6: .*no-such-setting"
+    cp -p /tmp/agent.conf /etc/guestlink/agent.conf
+    systemctl reload guestlink-agent
+    until_well gl exec "$guest" -- true
+    is "$(main_pid guestlink-agent)" "$before"
+    connected
+}
+
+# bob is in the group; a file with a mistake changes nothing for him.
+reload_host() {
+    before=$(main_pid guestlink-hostd)
+    bob_may() { runuser -u bob -- timeout 60 guestlink exec "$guest" -- true; }
+    bob_may_not() { ! bob_may >/tmp/denied 2>&1 && grep -E 'no guest named|rules' /tmp/denied; }
+    bob_may
+    cp -p /etc/guestlink/hostd.conf /tmp/hostd.conf
+    echo 'allow { user = alice }' >>/etc/guestlink/hostd.conf
+    systemctl reload guestlink-hostd
+    until_well bob_may_not
+    since=$(date '+%F %T')
+    printf 'alow { user = bob }\n' >>/etc/guestlink/hostd.conf
+    systemctl reload guestlink-hostd
+    until_well said_since guestlink-hostd "$since" 'is NOT read again.*hostd.conf:4: .*alow'
+    bob_may_not
+    cp -p /tmp/hostd.conf /etc/guestlink/hostd.conf
+    systemctl reload guestlink-hostd
+    until_well bob_may
+    is "$(main_pid guestlink-hostd)" "$before"
+    connected
+}
+
+# By whatever it ends, even if it ends well: nobody may have another way in.
+crash_agent() {
+    for signal in KILL TERM; do
+        before=$(main_pid guestlink-agent)
+        kill "-$signal" "$before"
+        until_well other_process guestlink-agent "$before"
+        until_well connected
+        gl exec "$guest" -- true
+    done
+}
+
+# What runs is ended, as the new daemon knows nothing of it, and is told apart from what never began.
+crash_host() {
+    before=$(main_pid guestlink-hostd)
+    gl exec "$guest" -- sleep 50 >/tmp/crashed 2>&1 &
+    running=$!
+    runs() { pgrep -x sleep; }
+    until_well runs
+    kill -KILL "$before"
+    status=0
+    wait "$running" || status=$?
+    cat /tmp/crashed
+    is "$status" 125
+    until_well other_process guestlink-hostd "$before"
+    until_well connected
+    gl exec "$guest" -- true
+    ended() { ! pgrep -x sleep; }
+    until_well ended
+}
