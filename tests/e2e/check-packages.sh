@@ -12,10 +12,11 @@
 # shellcheck disable=SC2016 # ${Version} and the like are for dpkg-query
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-suite=${GL_SUITE:-bookworm}
 name=check-packages
 # shellcheck source=tests/e2e/vm-lib.sh
 . "$top/tests/e2e/vm-lib.sh"
+# shellcheck source=tests/e2e/package-lib.sh
+. "$top/tests/e2e/package-lib.sh"
 vm_need mmdebstrap lintian dpkg-buildpackage
 # Mounts and processes go with this one.
 if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
@@ -47,10 +48,7 @@ lintian --allow-root --fail-on none --show-overrides "$debs"/*.changes
 
 # ------------------------------------------------------------------ a tree
 
-say "A small $suite"
-mmdebstrap --quiet --variant=minbase --include=systemd,udev,libpam-runtime "$suite" "$tree" ||
-    fail "no tree could be made"
-mount -t proc proc "$tree/proc"
+package_tree systemd,udev,libpam-runtime
 # Nothing is started, and nothing asks.
 printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 chmod 755 "$tree/usr/sbin/policy-rc.d"
@@ -71,19 +69,13 @@ install_debs() { # APT-OPTION...
     apt install "$@"
 }
 
-# What is there of ours or could be, without apt's own records.
-listing() {
-    (cd "$tree" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o \
-        -path ./var/cache -o -path ./var/log \) -prune -o -print | LC_ALL=C sort)
-}
-
 # Dependencies first, so that what is left behind later is ours.
 depends=$(for deb in "$debs"/guestlink-agent_*.deb "$debs"/guestlink-host_*.deb; do
     dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/ //g'
 done | sort -u)
 # shellcheck disable=SC2086 # a list of words
 apt install $depends
-listing >"$work/before"
+package_listing >"$work/before"
 
 # ------------------------------------------------------------------ installed
 
@@ -92,50 +84,15 @@ mkdir "$tree/debs"
 cp "$debs"/guestlink-agent_*.deb "$debs"/guestlink-host_*.deb "$tree/debs"
 install_debs
 
-for program in guestlink guestlink-agent guestlink-hostd; do
-    is "$program" "$(in_tree "$program" --version)" "$program $(in_tree dpkg-query -W -f '${Version}' \
-        guestlink-host | sed 's/-.*//')"
-done
-is "user" guestlink "$(in_tree id -un guestlink)"
-is "group" guestlink "$(in_tree id -gn guestlink)"
-is "its shell" /usr/sbin/nologin "$(in_tree getent passwd guestlink | cut -d : -f 7)"
-is "/run/guestlink" "755 root:root" "$(stat -c '%a %U:%G' "$tree/run/guestlink")"
-for link in dev-vsock.device.wants/guestlink-agent.service sockets.target.wants/guestlink-hostd.socket \
-    multi-user.target.wants/guestlink-hostd.service; do
-    [ -L "$tree/etc/systemd/system/$link" ] || fail "$link is not enabled"
-    echo "enabled: $link"
-done
-[ ! -e "$tree/var/lib/guestlink" ] || fail "keys are made at the first start, not by the package"
+package_installed "$(in_tree dpkg-query -W -f '${Version}' guestlink-host | sed 's/-.*//')"
 is "configuration files" \
     "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/needrestart/conf.d/guestlink-agent.conf /etc/pam.d/guestlink" \
     "$(in_tree dpkg-query -W -f '${Conffiles}\n' guestlink-agent guestlink-host | awk 'NF { print $1 }' | sort | xargs)"
 
 # ------------------------------------------------------------------ used
 
-say "Used, over a Unix socket: the daemon as its own user, the agent as root"
-in_tree install -d -m 755 -o guestlink -g guestlink /tmp/gl /var/lib/guestlink/hostd
-chmod 700 "$tree/var/lib/guestlink/hostd"
-chroot --userspec=guestlink:guestlink "$tree" guestlink-hostd --listen unix:/tmp/gl/guests.sock \
-    --control /tmp/gl/control.sock >"$work/hostd.log" 2>&1 &
-hostd=$!
-chroot "$tree" guestlink-agent --connect unix:/tmp/gl/guests.sock --name demo >"$work/agent.log" 2>&1 &
-agent=$!
-gl() { in_tree guestlink --control /tmp/gl/control.sock "$@"; }
-tries=0
-until gl wait --timeout 10 demo >"$work/wait.log" 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || fail "no guest: $(cat "$work"/*.log)"
-    sleep 0.1
-done
-is "exec" root "$(gl exec demo -- id -un)"
-is "exec -u nobody, by PAM" nobody "$(gl exec -u nobody demo -- id -un)"
-is "the socket" "660 guestlink:guestlink" "$(in_tree stat -c '%a %U:%G' /tmp/gl/control.sock)"
-gl cp demo:/etc/debian_version - | cmp - "$tree/etc/debian_version" || fail "cp"
-kill "$agent" "$hostd"
-wait "$agent" || fail "the agent's end: $(cat "$work/agent.log")"
-wait "$hostd" || fail "the daemon's end: $(cat "$work/hostd.log")"
-[ -e "$tree/var/lib/guestlink/agent/agent.key" ] || fail "the agent has no key"
-rm -r "$tree/tmp/gl"
+package_start
+package_stop
 
 # ------------------------------------------------------------------ upgraded
 
@@ -179,7 +136,7 @@ for file in var/lib/guestlink/agent/agent.key etc/guestlink/agent.conf; do
 done
 apt purge guestlink-agent guestlink-host
 rm -r "$tree/debs"
-listing >"$work/after"
+package_listing >"$work/after"
 # The user stays: see guestlink-host.postrm. What was there before it was made is kept beside (passwd-).
 diff "$work/before" "$work/after" | grep '^[<>]' | grep -v -E '^> \./etc/(passwd|group|shadow|gshadow)-$' &&
     fail "that is left, or gone"

@@ -14,11 +14,12 @@
 # shellcheck disable=SC2016 # scripts that the tree's shell expands
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-suite=${GL_SUITE:-bookworm}
 rpm_dir=$top/packaging/rpm
 name=check-rpm
 # shellcheck source=tests/e2e/vm-lib.sh
 . "$top/tests/e2e/vm-lib.sh"
+# shellcheck source=tests/e2e/package-lib.sh
+. "$top/tests/e2e/package-lib.sh"
 
 for tool in rpm rpmbuild rpmlint; do
     command -v "$tool" >/dev/null || {
@@ -121,11 +122,9 @@ rpm -qp --requires "$rpms"/guestlink-agent-0*.rpm | grep -qx pam || fail "the ag
 
 # ------------------------------------------------------------------ a tree
 
-say "A small $suite"
 include=systemd,udev,rpm,libpam-runtime,libpam-systemd
 include=$include,libconfuse2,libjansson4,libprotobuf-c1,libsodium23,libuv1,libxxhash0
-mmdebstrap --quiet --variant=minbase --include="$include" "$suite" "$tree" || fail "no tree could be made"
-mount -t proc proc "$tree/proc"
+package_tree "$include"
 in_tree() { LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
 # As Fedora: a folder that is there, nothing is on by itself, PAM's common part has another name, and what has no rules is
 # denied.
@@ -180,15 +179,11 @@ rpm_in_tree() {
     # Scripts that fail are reported, and nothing else comes of it.
     ! grep -i -E 'scriptlet|warning: %|fail|not found' "$work/rpm.out" || fail "rpm $*: $(cat "$work/rpm.out")"
 }
-listing() {
-    (cd "$tree" && find . -xdev \( -path ./proc -o -path ./tmp -o -path ./var/lib/rpm -o -path ./var/cache -o -path ./var/log \
-        -o -path ./root -o -path ./rpms -o -path ./next -o -path ./calls -o -path ./agent \) -prune -o -print | LC_ALL=C sort)
-}
 cp -r "$rpms" "$next" "$tree"
 agent_rpm=$(cd "$rpms" && echo guestlink-agent-0*.rpm)
 host_rpm=$(cd "$rpms" && echo guestlink-host-0*.rpm)
 in_tree rpmdb --initdb
-listing >"$work/before"
+package_listing ./root ./rpms ./next ./calls ./agent >"$work/before"
 
 # ------------------------------------------------------------------ installed
 
@@ -197,41 +192,12 @@ rpm_in_tree -i "/rpms/$agent_rpm" "/rpms/$host_rpm"
 calls >"$work/calls"
 is "asked of systemd" "systemctl --no-reload preset guestlink-agent.service
 systemctl --no-reload preset guestlink-hostd.socket guestlink-hostd.service" "$(LC_ALL=C sort "$work/calls")"
-for program in guestlink guestlink-agent guestlink-hostd; do
-    is "$program" "$(in_tree "$program" --version)" "$program $(in_tree rpm -q --qf '%{VERSION}' guestlink-host)"
-done
-is "user" guestlink "$(in_tree id -un guestlink)"
-is "group" guestlink "$(in_tree id -gn guestlink)"
-is "its shell" /usr/sbin/nologin "$(in_tree getent passwd guestlink | cut -d : -f 7)"
-is "/run/guestlink" "755 root:root" "$(stat -c '%a %U:%G' "$tree/run/guestlink")"
-for link in dev-vsock.device.wants/guestlink-agent.service sockets.target.wants/guestlink-hostd.socket \
-    multi-user.target.wants/guestlink-hostd.service; do
-    [ -L "$tree/etc/systemd/system/$link" ] || fail "$link is not enabled"
-    echo "enabled: $link"
-done
-[ ! -e "$tree/var/lib/guestlink" ] || fail "keys are made at the first start, not by the package"
+package_installed "$(in_tree rpm -q --qf '%{VERSION}' guestlink-host)"
 in_tree rpm -V --nodeps guestlink-agent guestlink-host || fail "files are not as in the packages"
 
 # ------------------------------------------------------------------ used
 
-say "Used, over a Unix socket: the daemon as its own user, the agent as root"
-in_tree install -d -m 755 -o guestlink -g guestlink /tmp/gl /var/lib/guestlink/hostd
-chmod 700 "$tree/var/lib/guestlink/hostd"
-chroot --userspec=guestlink:guestlink "$tree" guestlink-hostd --listen unix:/tmp/gl/guests.sock \
-    --control /tmp/gl/control.sock --state /var/lib/guestlink/hostd >"$work/hostd.log" 2>&1 &
-hostd=$!
-chroot "$tree" guestlink-agent --connect unix:/tmp/gl/guests.sock --name demo --state /var/lib/guestlink/agent \
-    >"$work/agent.log" 2>&1 &
-agent=$!
-gl() { in_tree guestlink --control /tmp/gl/control.sock "$@"; }
-tries=0
-until gl wait --timeout 10 demo >"$work/wait.log" 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || fail "no guest: $(cat "$work"/*.log)"
-    sleep 0.1
-done
-is "exec" root "$(gl exec demo -- id -un)"
-is "exec -u nobody" nobody "$(gl exec -u nobody demo -- id -un)"
+package_start
 is "by PAM, as Fedora's file says" yes "$(gl exec -u nobody demo -- printenv GL_FROM_PAM)"
 
 # ------------------------------------------------------------------ upgraded
@@ -279,10 +245,8 @@ is "its restart" "systemctl try-restart guestlink-agent.service" "$(calls | grep
 # ------------------------------------------------------------------ erased
 
 say "Erased: what was changed is saved, and keys stay"
-kill "$agent" "$hostd"
-wait "$agent" || fail "the agent's end: $(cat "$work/agent.log")"
-wait "$hostd" || fail "the daemon's end: $(cat "$work/hostd.log")"
-rm -r "$tree/tmp/gl" "$tree/run/systemd"
+package_stop
+rm -r "$tree/run/systemd"
 rpm_in_tree -e guestlink-agent guestlink-host
 calls >"$work/calls"
 is "asked of systemd" "systemctl --no-reload --now disable guestlink-agent.service
@@ -290,7 +254,7 @@ systemctl --no-reload --now disable guestlink-hostd.service guestlink-hostd.sock
 is "saved" '# changed here' "$(tail -n 1 "$tree/etc/guestlink/agent.conf.rpmsave")"
 is "the key" "$key" "$(sha256sum <"$tree/var/lib/guestlink/agent/agent.key")"
 rm -r "$tree/var/lib/guestlink"
-listing >"$work/after"
+package_listing ./root ./rpms ./next ./calls ./agent >"$work/after"
 is "what else is there now" "./etc/guestlink ./etc/guestlink/agent.conf.rpmnew ./etc/guestlink/agent.conf.rpmsave" \
     "$(LC_ALL=C comm -13 "$work/before" "$work/after" | grep -v -E '^\./etc/(passwd|group|shadow|gshadow)-$' | xargs)"
 is "what is missing" "" "$(LC_ALL=C comm -23 "$work/before" "$work/after" | xargs)"
