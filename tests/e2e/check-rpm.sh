@@ -78,7 +78,6 @@ files_of_deb() { # DEB
     dpkg-deb -c "$1" | awk '{ sub("/", ":", $2); sub("^[.]", "", $6); print $1, $2, $6 }' | sed \
         -e '/^d/d' \
         -e '/\/usr\/share\/lintian\//d' \
-        -e '/\/etc\/needrestart\//d' \
         -e '/\/changelog\.Debian\.gz$/d' \
         -e 's, /lib/, /usr/lib/,' \
         -e 's,/zsh/vendor-completions/,/zsh/site-functions/,' \
@@ -103,7 +102,7 @@ for package in guestlink-agent guestlink-host; do
     rpm2cpio "$2" | (cd "$work/$package.r" && cpio -idm --quiet)
     same=0
     for file in $(cd "$work/$package.d" && find . -type f ! -path '*/*bin/*' ! -path './usr/share/*/*.gz' \
-        ! -path './usr/share/doc/*' ! -path './usr/share/lintian/*' ! -path './etc/needrestart/*' ! -path './usr/share/zsh/*' ! -path ./etc/pam.d/guestlink); do
+        ! -path './usr/share/doc/*' ! -path './usr/share/lintian/*' ! -path './usr/share/zsh/*' ! -path ./etc/pam.d/guestlink); do
         to=$work/$package.r/$file
         [ -e "$to" ] || to=$work/$package.r/usr/$file # /lib
         cmp "$work/$package.d/$file" "$to" || fail "${file#.} differs"
@@ -111,11 +110,11 @@ for package in guestlink-agent guestlink-host; do
     done
     echo "$package: the bytes of $same text files are the same"
 done
-is "folders of the agent" "/etc/guestlink /usr/libexec/guestlink /usr/share/doc/guestlink-agent /usr/share/licenses/guestlink-agent" \
+is "folders of the agent" "/etc/guestlink /etc/needrestart /etc/needrestart/conf.d /usr/libexec/guestlink /usr/share/doc/guestlink-agent /usr/share/licenses/guestlink-agent" \
     "$(rpm -qplv "$rpms"/guestlink-agent-0*.rpm | awk '/^d/ { print $NF }' | sort | xargs)"
 is "folders of the host" "/etc/guestlink /run/guestlink /usr/share/doc/guestlink-host /usr/share/licenses/guestlink-host" \
     "$(rpm -qplv "$rpms"/guestlink-host-0*.rpm | awk '/^d/ && !/(zsh|fish|completion)/ { print $NF }' | sort | xargs)"
-is "configuration" "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/pam.d/guestlink" \
+is "configuration" "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/needrestart/conf.d/guestlink-agent.conf /etc/pam.d/guestlink" \
     "$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpms"/guestlink-[ah]*.rpm | awk '$2 ~ /c/ && $2 ~ /n/ { print $1 }' |
         sort | xargs)"
 rpm -qp --requires "$rpms"/guestlink-agent-0*.rpm | grep -qx pam || fail "the agent does not require pam, which it loads by name"
