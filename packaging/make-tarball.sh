@@ -5,9 +5,13 @@
 #
 #   packaging/make-tarball.sh [OUTDIR]      default: ./packages; prints the tarball's path
 #
-# Only what git knows is in it, as it is in the working tree; outside of git, all that is there. SOURCE_DATE_EPOCH is every
+# Only what git knows is in it, as it is in the working tree; outside of git (without .git), all that is there. SOURCE_DATE_EPOCH is every
 # file's date; if it is not set, that of the last commit.
 set -eu
+fail() {
+    echo "make-tarball: $*" >&2
+    exit 1
+}
 top=$(cd "$(dirname "$0")/.." && pwd)
 case ${1-} in
 -*)
@@ -27,9 +31,10 @@ mkdir "$work/copy"
 cd "$top"
 if [ -e .git ]; then
     # No pipes: a shell does not see that their first part fails.
-    git ls-files -z --cached >"$work/files"
-    tar -cf "$work/copy.tar" --null --files-from "$work/files"
-    date=$(git log -1 --format=%ct)
+    command -v git >/dev/null || fail "git is not installed, which has to say what of $top is in it"
+    { git ls-files -z --cached >"$work/files" && date=$(git log -1 --format=%ct); } ||
+        fail "git cannot read $top, as it says above; without .git all that is there would be in it"
+    tar -cf "$work/copy.tar" --null --files-from "$work/files" || fail "what git knows is not all there"
 else
     # Not what was built here.
     tar -cf "$work/copy.tar" --exclude=./build --exclude=./build-ci --exclude=./build-plain --exclude=./build-quickstart \
