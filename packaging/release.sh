@@ -6,8 +6,9 @@
 #   packaging/release.sh [--no-msi] [OUTDIR]      default: ./release      or: make release
 #
 # The tarball and the packages but for the MSIs are the same bytes wherever and whenever that commit is built, by the same tools
-# (make check-release). Their date is the commit's, or SOURCE_DATE_EPOCH. DEB_BUILD_OPTIONS=nocheck leaves out the unit tests. Needs
-# what the packages need to be built, rpmbuild, and for the MSIs what packaging/windows needs; --no-msi does without.
+# (make check-release). Their date is the commit's, or SOURCE_DATE_EPOCH; the Debian packages' that of their changelog.
+# DEB_BUILD_OPTIONS=nocheck leaves out the unit tests. Needs what the packages need to be built, rpmbuild, and for the MSIs what
+# packaging/windows needs; --no-msi does without.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 fail() {

@@ -42,6 +42,8 @@ if [ "${tarball##*/}" != "guestlink-$upstream.tar.xz" ]; then
     echo "build.sh: packaging/deb/changelog says $upstream, and the tarball is ${tarball##*/}" >&2
     exit 1
 fi
+# The packages' date is that of their changelog, which dpkg-buildpackage takes by itself: who builds them of the tarball has the same bytes.
+unset SOURCE_DATE_EPOCH
 cp "$tarball" "$work/guestlink_$upstream.orig.tar.xz"
 rm -f "$work/${tarball##*/}"
 

@@ -107,6 +107,14 @@ while read -r name; do
     [ ! -e "$work/members/1/$name.header" ] || diff -u "$work/members/1/$name.header" "$work/members/2/$name.header" || true
 done <"$work/names"
 [ -z "$differ" ] || fail "these differ:$differ"
+# Who builds the Debian packages of the tarball has the changelog's date, and no other.
+changelog=$top/packaging/deb/changelog
+dated=$(date -u -d "@$(dpkg-parsechangelog -l "$changelog" -S Timestamp)" '+%F %T')
+for deb in "$first"/out/*.deb; do
+    newest=$(dpkg-deb --fsys-tarfile "$deb" | TZ=UTC tar -tv --full-time | awk '{ print $4, $5 }' | sort | tail -n 1)
+    [ "$newest" = "$dated" ] || fail "${deb##*/} is of $newest, and its changelog of $dated"
+done
+echo "the Debian packages are of $dated, as their changelog"
 (cd "$second/out" && sha256sum --quiet -c SHA256SUMS) || fail "SHA256SUMS"
 
 say "check-release: all is well"
