@@ -8,7 +8,8 @@
 #   ./configure --host=x86_64-w64-mingw32        finds it there
 #
 # The prefix is below ${XDG_CACHE_HOME:-~/.cache}/guestlink-windows, named by this script's digest,
-# so that a changed recipe is another prefix. $GL_WINDOWS_DEPS says another cache folder.
+# so that a changed recipe is another prefix. $GL_WINDOWS_DEPS says another cache folder. What was
+# not used for 60 days is removed there when another prefix is built.
 #
 # Source packages are taken from the mirror that this machine's apt already uses, with its keys,
 # and apt checks them. This machine's own lists of sources are not touched.
@@ -33,6 +34,7 @@ die() {
 
 if [ -f "$prefix/complete" ]; then
     [ "${1-}" = --where ] || say "all libraries are built already"
+    touch -c "$prefix" 2>/dev/null || true # in use; who may only read it, may build with it
     echo "$prefix"
     exit 0
 fi
@@ -181,6 +183,8 @@ rm -f "$work/root$prefix/lib/libcheck.dll.a" "$work/root$prefix/bin/libcheck.dll
 rm -rf "$prefix"
 mv "$work/root$prefix" "$prefix"
 (cd "$work/src" && ls ./*.dsc) >"$prefix/complete"
-find "$cache" -mindepth 1 -maxdepth 1 -name 'deps-*' ! -path "$prefix" -mtime +30 -exec rm -rf {} +
+# Of other recipes, and of builds that were killed.
+find "$cache" -mindepth 1 -maxdepth 1 \( -name 'deps-*' -o -name 'work.*' \) ! -path "$prefix" ! -path "$work" \
+    -mtime +60 -exec rm -rf {} +
 say "built"
 echo "$prefix"
