@@ -157,14 +157,14 @@ same_identity() {
 
 # This machine has no device that leads out of it, so that the kernel takes the host's address for its own.
 no_way_out() {
-    cp /etc/guestlink/agent.conf /tmp/agent.conf
+    changes guestlink-agent /etc/guestlink/agent.conf
     : >/etc/guestlink/agent.conf
     since=$(date '+%F %T')
     systemctl restart guestlink-agent
     said() { journalctl -b -u guestlink-agent --since "$since" --no-pager | grep 'vsock:host:1007: .*leads back into this guest'; }
     until_well said
     [ "$(field state)" != connected ]
-    cp /tmp/agent.conf /etc/guestlink/agent.conf
+    cp -p /tmp/unchanged /etc/guestlink/agent.conf
     systemctl restart guestlink-agent
     until_well connected
 }

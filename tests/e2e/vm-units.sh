@@ -23,6 +23,18 @@ refused() { # WORDS
     is "$status" 125 && grep "$1" /tmp/refused
 }
 
+# What a check changes in a unit's configuration ends with the check, be it well or not.
+changes() { # UNIT FILE
+    cp -p "$2" /tmp/unchanged
+    # shellcheck disable=SC2064 # expanded now
+    trap "unchanged $1 $2 \$?" EXIT
+}
+unchanged() { # UNIT FILE STATUS
+    cp -p /tmp/unchanged "$2"
+    [ "$3" -eq 0 ] || systemctl restart "$1"
+    exit "$3"
+}
+
 said_since() { journalctl -b -u "$1" --since "$2" --no-pager | grep "$3"; } # UNIT SINCE WORDS
 
 background_stays() {
@@ -69,7 +81,7 @@ locked_down() {
     drop_ins=/etc/systemd/system/guestlink-agent.service.d
     mkdir "$drop_ins"
     cp /usr/share/doc/guestlink-agent/examples/guestlink-agent-locked-down.conf "$drop_ins"
-    cp /etc/guestlink/agent.conf /tmp/agent.conf
+    changes guestlink-agent /etc/guestlink/agent.conf
     printf 'policy {\n    default = deny\n    allow look { group = inspect }\n}\n' >>/etc/guestlink/agent.conf
     systemctl daemon-reload
     systemctl restart guestlink-agent
@@ -79,7 +91,7 @@ locked_down() {
     # CAP_NET_BIND_SERVICE alone.
     grep '^CapEff:.*0000000000000400$' "/proc/$(main_pid guestlink-agent)/status"
     rm -r "$drop_ins"
-    cp /tmp/agent.conf /etc/guestlink/agent.conf
+    cp -p /tmp/unchanged /etc/guestlink/agent.conf
     systemctl daemon-reload
     systemctl restart guestlink-agent
     until_well connected
@@ -88,7 +100,7 @@ locked_down() {
 # What it has read is a rule, then nothing that it could obey: it denies all, which the configuration's manual says.
 reload_agent() {
     before=$(main_pid guestlink-agent)
-    cp -p /etc/guestlink/agent.conf /tmp/agent.conf
+    changes guestlink-agent /etc/guestlink/agent.conf
     printf 'policy {\n    deny nothing-true { program = "*/true" }\n}\n' >>/etc/guestlink/agent.conf
     systemctl reload guestlink-agent
     until_well refused nothing-true
@@ -98,7 +110,7 @@ reload_agent() {
     systemctl reload guestlink-agent
     until_well refused 'denies everything until its policy is mended'
     until_well said_since guestlink-agent "$since" "agent.conf:6: .*no-such-setting"
-    cp -p /tmp/agent.conf /etc/guestlink/agent.conf
+    cp -p /tmp/unchanged /etc/guestlink/agent.conf
     systemctl reload guestlink-agent
     until_well gl exec "$guest" -- true
     is "$(main_pid guestlink-agent)" "$before"
@@ -111,7 +123,7 @@ reload_host() {
     bob_may() { runuser -u bob -- timeout 60 guestlink exec "$guest" -- true; }
     bob_may_not() { ! bob_may >/tmp/denied 2>&1 && grep -E 'no guest named|rules' /tmp/denied; }
     bob_may
-    cp -p /etc/guestlink/hostd.conf /tmp/hostd.conf
+    changes guestlink-hostd /etc/guestlink/hostd.conf
     echo 'allow { user = alice }' >>/etc/guestlink/hostd.conf
     systemctl reload guestlink-hostd
     until_well bob_may_not
@@ -120,7 +132,7 @@ reload_host() {
     systemctl reload guestlink-hostd
     until_well said_since guestlink-hostd "$since" 'is NOT read again.*hostd.conf:4: .*alow'
     bob_may_not
-    cp -p /tmp/hostd.conf /etc/guestlink/hostd.conf
+    cp -p /tmp/unchanged /etc/guestlink/hostd.conf
     systemctl reload guestlink-hostd
     until_well bob_may
     is "$(main_pid guestlink-hostd)" "$before"
