@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hyper-V's virtual machines by WMI: class Msvm_ComputerSystem of root\virtualization\v2, in which
- * ElementName is the name for people, Name the VmId, and EnabledState 2 means that it runs; the
- * host itself is an object of the same class, without a GUID for a name ("Msvm_ComputerSystem
- * class", learn.microsoft.com). Seen by administrators and Hyper-V Administrators.
+ * ElementName is the name for people, Name the VmId, and EnabledState what it does; the host itself
+ * is an object of the same class, without a GUID for a name ("Msvm_ComputerSystem class",
+ * learn.microsoft.com). Seen by administrators and Hyper-V Administrators; others see none.
  */
 #define COBJMACROS
 #include "machines.h"
@@ -20,7 +20,6 @@
 #define QUERY     L"SELECT ElementName, Name, EnabledState FROM Msvm_ComputerSystem"
 #define LIMIT_MS  10000 /* for the next machines of an answer */
 #define AT_A_TIME 32u
-#define RUNNING   2
 
 /* ------------------------------------------------------------------ the connection */
 
@@ -42,34 +41,40 @@ static bool set_blanket(IWbemServices *services)
                                        RPC_C_IMP_LEVEL_IMPERSONATE, NULL, EOAC_NONE));
 }
 
-static IWbemServices *connect_services(void)
+/* No such namespace: Hyper-V is not installed, and when it is, Windows is started anew. */
+static int connect_services(IWbemServices **ret_services)
 {
     IWbemLocator *locator = NULL;
     IWbemServices *services = NULL;
     if (FAILED(CoCreateInstance(&CLSID_WbemLocator, NULL, CLSCTX_INPROC_SERVER, &IID_IWbemLocator,
                                 (void **)&locator)))
-        return NULL;
+        return UV_EIO;
     BSTR path = text_of(NAMESPACE);
     HRESULT result = IWbemLocator_ConnectServer(
         locator, path, NULL, NULL, NULL, WBEM_FLAG_CONNECT_USE_MAX_WAIT, NULL, NULL, &services);
     SysFreeString(path);
     IWbemLocator_Release(locator);
     if (FAILED(result))
-        return NULL;
-    if (set_blanket(services))
-        return services;
+        return result == (HRESULT)WBEM_E_INVALID_NAMESPACE ? UV_ENOTSUP : UV_EIO;
+    if (set_blanket(services)) {
+        *ret_services = services;
+        return 0;
+    }
     IWbemServices_Release(services);
-    return NULL;
+    return UV_EACCES;
 }
 
-static void *open_source(void)
+static int open_source(void **ret_state)
 {
+    IWbemServices *services;
     if (FAILED(CoInitializeEx(NULL, COINIT_MULTITHREADED)))
-        return NULL;
-    IWbemServices *services = connect_services();
-    if (!services)
+        return UV_EIO;
+    int err = connect_services(&services);
+    if (err < 0)
         CoUninitialize();
-    return services;
+    else
+        *ret_state = services;
+    return err;
 }
 
 static void close_source(void *state)
@@ -94,22 +99,36 @@ static char *get_text(IWbemClassObject *object, const wchar_t *property)
     return text;
 }
 
-/* CIM's uint16 comes as VT_I4 ("Numbers", WMI, learn.microsoft.com). */
-static bool get_running(IWbemClassObject *object)
+/* The class has 9 for paused and 6 for saved; those above 32767 are of the older namespace, and of
+ * some versions of this one. CIM's uint16 comes as VT_I4 ("Numbers", WMI, learn.microsoft.com). */
+static enum gl_machine_state get_state(IWbemClassObject *object)
 {
     VARIANT value;
     VariantInit(&value);
     if (FAILED(IWbemClassObject_Get(object, L"EnabledState", 0, &value, NULL, NULL)))
-        return false;
-    bool running = V_VT(&value) == VT_I4 && V_I4(&value) == RUNNING;
+        return GL_MACHINE_OTHER;
+    long number = V_VT(&value) == VT_I4 ? V_I4(&value) : 0;
     VariantClear(&value);
-    return running;
+    switch (number) {
+    case 2:
+        return GL_MACHINE_RUNNING;
+    case 3:
+        return GL_MACHINE_OFF;
+    case 6:
+    case 32769:
+        return GL_MACHINE_SAVED;
+    case 9:
+    case 32768:
+        return GL_MACHINE_PAUSED;
+    default:
+        return GL_MACHINE_OTHER;
+    }
 }
 
 /* False: it is the host, or has no name that fits. */
 static bool read_machine(IWbemClassObject *object, struct gl_machine *ret_machine)
 {
-    struct gl_machine machine = {.running = get_running(object)};
+    struct gl_machine machine = {.state = get_state(object)};
     char *id = get_text(object, L"Name"), *name = get_text(object, L"ElementName");
     bool good = id && name && gl_guid_parse(id, &machine.id) == 0 && *name &&
                 strlen(name) < sizeof machine.name;

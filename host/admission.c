@@ -169,8 +169,11 @@ static bool same_machine(const struct gl_admission *a, const struct gl_session *
 {
     struct gl_address other;
     gl_session_address(session, &other);
-    return a->from.kind == GL_ADDRESS_VSOCK && other.kind == GL_ADDRESS_VSOCK &&
-           a->from.cid == other.cid;
+    if (a->from.kind != other.kind)
+        return false;
+    return a->from.kind == GL_ADDRESS_VSOCK    ? a->from.cid == other.cid
+           : a->from.kind == GL_ADDRESS_HVSOCK ? gl_guid_equal(&a->from.vm, &other.vm)
+                                               : false;
 }
 
 static void refuse_duplicate(struct gl_admission *a)
@@ -255,6 +258,7 @@ static enum gl_status judge(struct gl_admission *a, const struct gl_hello *hello
     const struct gl_trust_claim claim = {
         .key = hello->key,
         .fixed_name = *a->door->listen->name ? a->door->listen->name : NULL,
+        .vm = a->from.kind == GL_ADDRESS_HVSOCK ? &a->from.vm : NULL,
         .proposal = certified && *hello->certificate.name ? hello->certificate.name : hello->name,
         .place = place,
         .quota = quota,

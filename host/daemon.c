@@ -18,6 +18,7 @@
 #include "rules-check.h"
 #include "session.h"
 #include "startup.h"
+#include "vms.h"
 
 #define CHORES_MS 5000u
 #define STOP_MS   5000u /* a link takes 2 s at most to say goodbye */
@@ -62,6 +63,7 @@ static void close_handles(struct gl_daemon *daemon)
     for (size_t i = 0; i < daemon->n_signals; i++)
         uv_close((uv_handle_t *)&daemon->signals[i], NULL);
     gl_orders_close();
+    gl_vms_stop(daemon);
     gl_watchdog_stop(&daemon->watchdog);
 }
 
@@ -267,6 +269,7 @@ int gl_daemon_run(struct gl_settings *settings)
         gl_error("%s", why.text);
     } else {
         gl_rules_warn(daemon.loop, settings->rules, settings->config);
+        gl_vms_start(&daemon, gl_machines_system);
         gl_startup_notify("READY=1");
     }
     uv_run(daemon.loop, UV_RUN_DEFAULT);

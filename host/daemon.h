@@ -46,6 +46,7 @@
 #define GL_DAEMON_SIGNALS_MAX 8u
 
 struct gl_listener;
+struct gl_machines;
 struct gl_places;
 
 /* Lines about who is not let in: one each, as long as the log stays small (20 MB a day is the
@@ -65,7 +66,8 @@ struct gl_daemon {
     struct gl_list holders; /* one of each user who is connected to the control socket */
     unsigned n_admissions, n_clients;
     struct gl_refusals refusals;
-    struct gl_places *places; /* how often each virtual machine dials */
+    struct gl_machines *machines; /* see vms.h; NULL: no hypervisor names them */
+    struct gl_places *places;     /* how often each virtual machine dials */
     struct gl_listener *control;
     struct gl_quota client_log_quota; /* of lines about clients that are not let in */
     uv_timer_t chores;                /* every few seconds: see daemon.c */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "session.h"
+#include "vms.h"
 #include "watch.h"
 
 #define ENTRY_OF(node) GL_CONTAINER_OF(node, struct gl_trust_entry, node)
@@ -101,6 +102,10 @@ void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,
     out.state = gl_guest_state(entry);
     out.trust = gl_trust_shown(entry);
     out.last_seen = entry->last_seen;
+    if (entry->has_vm) {
+        out.vm = gl_guid_format(&entry->vm, buffer->vm);
+        out.machine = entry->vm_there ? gl_vms_state(entry->vm_state) : out.machine;
+    }
     if (guest) {
         out.resumes = guest->resumes;
         if (guest->session)
@@ -150,7 +155,7 @@ enum gl_status gl_guest_resolve(struct gl_daemon *daemon, const struct gl_user *
                                 struct gl_trust_entry **ret_entry, struct gl_why *why)
 {
     if (!*ref || strlen(ref) > REF_MAX) {
-        gl_why(why, 0, "a guest's name has 2 to %d characters", GL_NAME_SIZE - 1);
+        gl_why(why, 0, "a guest's name has 2 to %d characters", GL_NAME_MAX);
         return GL_STATUS_INVALID;
     }
     struct gl_trust_entry *entry = gl_trust_find(daemon->trust, ref);
@@ -158,6 +163,9 @@ enum gl_status gl_guest_resolve(struct gl_daemon *daemon, const struct gl_user *
         *ret_entry = entry;
         return GL_STATUS_OK;
     }
+    const struct gl_trust_vm *vm = gl_vms_find_silent(daemon, user, ref);
+    if (vm)
+        return gl_vms_absence(vm, why);
     struct prefix_search search = search_prefix(daemon, user, ref);
     if (search.n == 0) {
         gl_why(why, 0, "no guest named '%s'; `guestlink ls` shows them", ref);

@@ -43,7 +43,7 @@ bool gl_guest_count_takeover(struct gl_guest *guest, uint64_t now_ms);
 /* A Guest message; `buffer` has what its fields point to and must live as long. */
 struct gl_guest_buffer {
     char name[GL_NAME_SIZE], address[600], software[64], system[64], reason[320];
-    char offered[GL_FINGERPRINT_SIZE];
+    char offered[GL_FINGERPRINT_SIZE], vm[GL_GUID_TEXT_SIZE];
 };
 void gl_guest_describe(const struct gl_trust_entry *entry, Gl__Guest *ret_guest,
                        struct gl_guest_buffer *buffer);
@@ -54,7 +54,8 @@ enum gl_guest_lookup {
 };
 /*
  * Finds what a user means by ref, among the guests that he may see. NOT_FOUND, PRECONDITION
- * (several fit), INVALID, with a text that says what to do.
+ * (several fit), INVALID, UNAVAILABLE (a virtual machine that has no agent), with a text that says
+ * what to do.
  */
 enum gl_status gl_guest_resolve(struct gl_daemon *daemon, const struct gl_user *user,
                                 const char *ref, enum gl_guest_lookup how,

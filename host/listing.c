@@ -2,6 +2,7 @@
 #include "listing.h"
 
 #include "service-host.h"
+#include "vms.h"
 
 #define QUEUE_MAX (64u * 1024) /* bytes of answers that nobody has read */
 
@@ -10,6 +11,9 @@ struct listing {
     const struct gl_user *user;
     struct gl_call *call;
     uint64_t next; /* number of the first entry that was not told of */
+    bool silent;   /* machines without an agent too, */
+    bool has_last; /* of which this is the one that was told of last */
+    struct gl_guid last;
 };
 
 static void end(struct listing *listing, enum gl_status status)
@@ -17,6 +21,21 @@ static void end(struct listing *listing, enum gl_status status)
     struct gl_call *call = listing->call;
     gl_free(listing);
     gl_call_finish(call, status, NULL);
+}
+
+/* Whether that was all. */
+static bool tell_silent(struct listing *listing)
+{
+    const struct gl_trust_vm *vm;
+    while ((vm = gl_vms_next_silent(listing->daemon, listing->has_last ? &listing->last : NULL))) {
+        if (gl_call_queued(listing->call) >= QUEUE_MAX)
+            return false;
+        listing->last = vm->id;
+        listing->has_last = true;
+        if (gl_vms_may_see(listing->daemon, listing->user, vm))
+            gl_vms_reply_silent(listing->call, vm);
+    }
+    return true;
 }
 
 static void go_on(struct listing *listing)
@@ -32,7 +51,8 @@ static void go_on(struct listing *listing)
         listing->next = entry->number + 1;
         gl_host_reply_guest(listing->call, entry);
     }
-    end(listing, GL_STATUS_OK);
+    if (!listing->silent || tell_silent(listing))
+        end(listing, GL_STATUS_OK);
 }
 
 /* Not for each item that has left: to find the next one takes a look at all. */
@@ -51,12 +71,14 @@ static void on_cancel(void *ctx, struct gl_call *call, enum gl_status status)
 
 static const struct gl_call_events events = {.on_sent = on_sent, .on_cancel = on_cancel};
 
-void gl_listing_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call)
+void gl_listing_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+                      bool silent)
 {
     struct listing *listing = GL_NEW0(struct listing);
     listing->daemon = daemon;
     listing->user = user;
     listing->call = call;
+    listing->silent = silent;
     gl_call_handle(call, &events, listing);
     go_on(listing);
 }

@@ -8,10 +8,11 @@
 #include "user.h"
 
 /*
- * Replies with every guest that `user` may see, no faster than the caller reads, and finishes.
- * Those that are renamed meanwhile are told of once, those that come or go perhaps. `user` must
- * outlive the call.
+ * Replies with every guest that `user` may see, no faster than the caller reads, and finishes; with
+ * `silent` also with the virtual machines that have no agent. Those that are renamed meanwhile are
+ * told of once, those that come or go perhaps. `user` must outlive the call.
  */
-void gl_listing_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call);
+void gl_listing_start(struct gl_daemon *daemon, const struct gl_user *user, struct gl_call *call,
+                      bool silent);
 
 #endif

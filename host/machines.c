@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "mem.h"
 
 #define LEAVE_NS 1000000000ull /* that a source is waited for at the end */
@@ -20,6 +21,7 @@ struct shared {
     bool ended;               /* the thread has */
     struct gl_machine *items; /* heard, and not yet taken by the loop; NULL: nothing is new */
     size_t n;
+    int error; /* of the last time it was opened; 0: none */
 };
 
 struct gl_machines {
@@ -29,6 +31,9 @@ struct gl_machines {
     bool has_thread;
     struct gl_machine *items;
     size_t n;
+    bool heard, failed; /* it was said in the log */
+    gl_machines_cb on_change;
+    void *ctx;
 };
 
 static void shared_put(struct shared *shared)
@@ -43,15 +48,26 @@ static void shared_put(struct shared *shared)
 
 /* ------------------------------------------------------------------ the thread */
 
+static void set_error(struct shared *shared, int error)
+{
+    uv_mutex_lock(&shared->lock);
+    shared->error = error;
+    if (error && shared->async)
+        uv_async_send(shared->async);
+    uv_mutex_unlock(&shared->lock);
+}
+
 /* One answer. Returns the state to go on with; NULL: the source is closed. */
 static void *ask(struct shared *shared, void *state)
 {
     struct gl_machine *items = NULL;
     size_t n = 0;
-    if (!state)
-        state = shared->source->open();
-    if (!state)
-        return NULL;
+    if (!state) {
+        int err = shared->source->open(&state);
+        set_error(shared, err);
+        if (err < 0)
+            return NULL;
+    }
     if (shared->source->list(state, &items, &n) < 0) {
         shared->source->close(state);
         return NULL;
@@ -71,9 +87,9 @@ static bool pause_a_while(struct shared *shared)
 {
     uint64_t end = uv_hrtime() + shared->every_ns, now;
     uv_mutex_lock(&shared->lock);
-    while (shared->async && (now = uv_hrtime()) < end)
+    while (shared->async && shared->error != UV_ENOTSUP && (now = uv_hrtime()) < end)
         uv_cond_timedwait(&shared->changed, &shared->lock, end - now);
-    bool go_on = shared->async != NULL;
+    bool go_on = shared->async != NULL && shared->error != UV_ENOTSUP;
     uv_mutex_unlock(&shared->lock);
     return go_on;
 }
@@ -96,22 +112,60 @@ static void run(void *arg)
 
 /* ------------------------------------------------------------------ the loop */
 
+static bool same(const struct gl_machines *machines, const struct gl_machine *items, size_t n)
+{
+    if (n != machines->n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!gl_guid_equal(&items[i].id, &machines->items[i].id) ||
+            items[i].state != machines->items[i].state ||
+            strcmp(items[i].name, machines->items[i].name) != 0)
+            return false;
+    return true;
+}
+
+/* Once: a hypervisor that comes and goes does not fill the log. */
+static void say(struct gl_machines *machines, int error)
+{
+    if (machines->failed || machines->heard)
+        return;
+    machines->failed = true;
+    gl_info("no hypervisor names this host's virtual machines (%s): guests have the names that "
+            "they propose",
+            error == UV_ENOTSUP ? "there is none" : uv_strerror(error));
+}
+
+static void take(struct gl_machines *machines, struct gl_machine *items, size_t n)
+{
+    bool changed = !same(machines, items, n);
+    gl_free(machines->items);
+    machines->items = items;
+    machines->n = n;
+    if (!machines->heard)
+        gl_info("the hypervisor names %zu virtual machines", n);
+    machines->heard = true;
+    if (changed && machines->on_change)
+        machines->on_change(machines->ctx, items, n);
+}
+
 static void on_async(uv_async_t *async)
 {
     struct gl_machines *machines = async->data;
     struct shared *shared = machines->shared;
     uv_mutex_lock(&shared->lock);
-    if (shared->items) {
-        gl_free(machines->items);
-        machines->items = shared->items;
-        machines->n = shared->n;
-        shared->items = NULL;
-    }
+    struct gl_machine *items = shared->items;
+    size_t n = shared->n;
+    int error = shared->error;
+    shared->items = NULL;
     uv_mutex_unlock(&shared->lock);
+    if (items)
+        take(machines, items, n);
+    if (error)
+        say(machines, error);
 }
 
 struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_source *source,
-                                    unsigned every_ms)
+                                    unsigned every_ms, gl_machines_cb on_change, void *ctx)
 {
     if (!source)
         return NULL;
@@ -119,6 +173,8 @@ struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_so
     struct shared *shared = GL_NEW0(struct shared);
     machines->shared = shared;
     machines->async.data = machines;
+    machines->on_change = on_change;
+    machines->ctx = ctx;
     shared->source = source;
     shared->every_ns = (uint64_t)every_ms * 1000000;
     shared->async = &machines->async;

@@ -16,15 +16,25 @@
 #define GL_MACHINE_NAME_SIZE 512u /* bytes with NUL; Hyper-V's names have 100 characters */
 #define GL_MACHINES_MAX      4096u
 
+enum gl_machine_state {
+    GL_MACHINE_OTHER, /* it starts, stops, or is in a state that we do not know */
+    GL_MACHINE_RUNNING,
+    GL_MACHINE_OFF,
+    GL_MACHINE_SAVED,
+    GL_MACHINE_PAUSED,
+};
+
 struct gl_machine {
     struct gl_guid id; /* the VmId; not the same for ever */
-    bool running;
+    enum gl_machine_state state;
     char name[GL_MACHINE_NAME_SIZE]; /* valid UTF-8; two machines may have the same one */
 };
 
 /* Where they are asked for. All of it is called on one thread of its own, and may block. */
 struct gl_machines_source {
-    void *(*open)(void); /* NULL: not possible now; it is tried again */
+    /* 0. UV_ENOTSUP: there is no hypervisor that names its machines; it is not asked again. Other
+     * UV_E*: not possible now; it is tried again. */
+    int (*open)(void **ret_state);
     /* All machines, in *ret_items for gl_free(), GL_MACHINES_MAX at most. Negative UV_E*: the
      * source is closed, and opened anew next time. */
     int (*list)(void *state, struct gl_machine **ret_items, size_t *ret_n);
@@ -36,12 +46,16 @@ extern const struct gl_machines_source *const gl_machines_system;
 
 struct gl_machines;
 
+/* What was heard is something else than before. */
+typedef void (*gl_machines_cb)(void *ctx, const struct gl_machine *items, size_t n);
+
 /*
- * Asks at once and then every `every_ms`. source NULL: returns NULL, which all of these take as "no
- * machines". Does not keep the loop alive.
+ * Asks at once and then every `every_ms`; says in the log when the machines are known for the first
+ * time, or why they are not. source NULL: returns NULL, which all of these take as "no machines".
+ * Does not keep the loop alive. on_change may be NULL.
  */
 struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_source *source,
-                                    unsigned every_ms);
+                                    unsigned every_ms, gl_machines_cb on_change, void *ctx);
 /* Waits a second at most for a source that hangs, and leaves it behind then. */
 void gl_machines_free(struct gl_machines *machines);
 

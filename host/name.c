@@ -2,7 +2,15 @@
 #include "name.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "escape.h"
+#include "mem.h"
+#include "utf8.h"
+
+#define VM_PREFIX  "vm-"
+#define SEPARATORS ":/\\"
 
 /* Not isalnum() and its kin: they know the locale. */
 static bool is_alnum(char c)
@@ -33,7 +41,7 @@ const char *gl_name_fault(const char *name)
     size_t len = strlen(name);
     if (len == 0)
         return "it is empty";
-    if (len >= GL_NAME_SIZE)
+    if (len > GL_NAME_MAX)
         return "it is longer than 63 characters";
     if (len == 1)
         return "one letter alone could be a drive";
@@ -50,7 +58,7 @@ const char *gl_name_fault(const char *name)
 void gl_name_sanitise(const char *proposal, char out[GL_NAME_SIZE])
 {
     size_t n = 0;
-    for (const char *p = proposal; *p && n < GL_NAME_SIZE - 1; p++) {
+    for (const char *p = proposal; *p && n < GL_NAME_MAX; p++) {
         if (is_alnum(*p) || (n && strchr("._-", *p)))
             out[n++] = *p;
         else if (n && out[n - 1] != '-')
@@ -68,12 +76,127 @@ void gl_name_sanitise(const char *proposal, char out[GL_NAME_SIZE])
     }
 }
 
+/* ------------------------------------------------------------------ a hypervisor's */
+
+/* Of the character there; 1 for a byte that is of none. */
+static size_t char_len(const char *p)
+{
+    size_t len = gl_utf8_char_len(p, strnlen(p, 4));
+    return len ? len : 1;
+}
+
+/* U+200B to U+200F, U+2060 to U+2064, U+FEFF: they have no shape, and two names that differ in them
+ * alone look the same. */
+static bool is_invisible(const char *p, size_t len)
+{
+    static const char *const shapeless[] = {"\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d",
+                                            "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x81\xa0",
+                                            "\xe2\x81\xa1", "\xe2\x81\xa2", "\xe2\x81\xa3",
+                                            "\xe2\x81\xa4", "\xef\xbb\xbf"};
+    for (size_t i = 0; len == 3 && i < GL_ARRAY_SIZE(shapeless); i++)
+        if (memcmp(p, shapeless[i], 3) == 0)
+            return true;
+    return false;
+}
+
+static bool is_plain(const char *p, size_t len)
+{
+    char shown[32];
+    return gl_escape(shown, sizeof shown, p, len) == len && memcmp(shown, p, len) == 0 &&
+           !is_invisible(p, len) && !strchr(SEPARATORS, *p);
+}
+
+static bool begins_odd(const char *name)
+{
+    return strchr("-._", name[0]) != NULL; /* its NUL too */
+}
+
+/* So much of the text, in whole characters, fits. */
+static size_t fit(const char *text, size_t room)
+{
+    size_t len = 0;
+    for (size_t next; text[len] && len + (next = char_len(text + len)) <= room; len += next)
+        continue;
+    return len;
+}
+
+/* Cut there, and no spaces at the end. */
+static void trim(char *text, size_t len)
+{
+    while (len && text[len - 1] == ' ')
+        len--;
+    text[len] = '\0';
+}
+
+void gl_name_of_vm(const char *vm, char out[GL_NAME_SIZE])
+{
+    char body[GL_NAME_SIZE];
+    size_t n = 0, len;
+    vm += strspn(vm, " ");
+    for (const char *p = vm; *p; p += len) {
+        len = char_len(p);
+        bool plain = is_plain(p, len);
+        if (n + (plain ? len : 1) > GL_NAME_VM_MAX)
+            break;
+        if (plain)
+            memcpy(body + n, p, len);
+        else
+            body[n] = '-';
+        n += plain ? len : 1;
+    }
+    body[n] = '\0';
+    trim(body, n);
+    bool odd = strlen(body) < 2 || begins_odd(body) || looks_like_id(body);
+    if (odd)
+        trim(body, fit(body, GL_NAME_VM_MAX - strlen(VM_PREFIX)));
+    snprintf(out, GL_NAME_SIZE, "%s%.*s", odd ? VM_PREFIX : "", GL_NAME_VM_MAX, body);
+}
+
+bool gl_name_is_vm(const char *name)
+{
+    char again[GL_NAME_SIZE];
+    gl_name_of_vm(name, again);
+    return strcmp(name, again) == 0;
+}
+
+const char *gl_name_ref_fault(const char *ref)
+{
+    size_t len;
+    if (!*ref)
+        return "it is empty";
+    if (strlen(ref) >= GL_NAME_SIZE)
+        return "it is too long";
+    if (begins_odd(ref) || *ref == ' ')
+        return "no name begins with '-', '.', '_' or a space";
+    for (const char *p = ref; *p; p += len) {
+        len = char_len(p);
+        if (!is_plain(p, len))
+            return "no name has ':', '/', '\\' or characters that cannot be seen";
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ numbers */
+
 void gl_name_number(const char *base, unsigned number, char out[GL_NAME_SIZE])
 {
     char suffix[16];
-    int len = snprintf(suffix, sizeof suffix, "-%u", number);
-    snprintf(out, GL_NAME_SIZE, "%.*s%s", GL_NAME_SIZE - 1 - len, base, suffix);
+    size_t max = strlen(base) > GL_NAME_MAX ? GL_NAME_VM_MAX : GL_NAME_MAX;
+    size_t room = max - (size_t)snprintf(suffix, sizeof suffix, "-%u", number);
+    snprintf(out, GL_NAME_SIZE, "%.*s%s", (int)fit(base, room), base, suffix);
 }
+
+bool gl_name_is_number(const char *base, const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    char again[GL_NAME_SIZE];
+    if (!dash || strlen(dash + 1) > 9)
+        return false;
+    gl_name_number(base, (unsigned)strtoul(dash + 1, NULL, 10), again);
+    return strcmp(name, again) == 0;
+}
+
+/* ------------------------------------------------------------------ */
 
 bool gl_name_alike(const char *a, const char *b)
 {

@@ -141,7 +141,7 @@ static void on_guest_end(void *ctx, struct gl_stream *stream, enum gl_status sta
                          const char *text)
 {
     struct gl_relay *relay = ctx;
-    char ours[GL_STATUS_TEXT_MAX + 1], why[800];
+    char ours[GL_STATUS_TEXT_MAX + 1], why[700];
     bool ended = gl_mux_has_ended(gl_stream_mux(stream));
     end_guest(relay, status == GL_STATUS_LIMIT);
     if (ended) {

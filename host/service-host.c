@@ -47,11 +47,11 @@ struct gl_trust_entry *gl_host_resolve(struct gl_call *call, const char *ref,
     return entry;
 }
 
-void gl_host_list(struct gl_call *call, const ProtobufCMessage *request)
+static void list(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
     (void)request;
-    gl_listing_start(client->daemon, client->user, call);
+    gl_listing_start(client->daemon, client->user, call, true);
 }
 
 /* ------------------------------------------------------------------ guests */
@@ -233,10 +233,7 @@ static const struct gl_method methods[] = {
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,
      .start = get},
-    {.name = "list",
-     .request = &gl__empty__descriptor,
-     .request_max = REQUEST_MAX,
-     .start = gl_host_list},
+    {.name = "list", .request = &gl__empty__descriptor, .request_max = REQUEST_MAX, .start = list},
     {.name = "rename",
      .request = &gl__guest_rename__descriptor,
      .request_max = REQUEST_MAX,

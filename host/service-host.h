@@ -13,8 +13,6 @@ void gl_host_reply_guest(struct gl_call *call, const struct gl_trust_entry *entr
  */
 struct gl_trust_entry *gl_host_resolve(struct gl_call *call, const char *ref,
                                        enum gl_guest_lookup how);
-/* gl_method.start of both lists. */
-void gl_host_list(struct gl_call *call, const ProtobufCMessage *request);
 /* Points to the site's own texts. */
 void gl_host_fill_site(const struct gl_site *site, Gl__Site *ret_site);
 

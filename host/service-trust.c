@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "listing.h"
 #include "platform.h"
 #include "service-host.h"
 #include "session.h"
@@ -12,6 +13,13 @@
 #define BUNDLE_MAX  (64u * 1024) /* of a request; the site says itself what is too long */
 
 /* ------------------------------------------------------------------ keys */
+
+static void list(struct gl_call *call, const ProtobufCMessage *request)
+{
+    struct gl_control_client *client = gl_call_dispatch_context(call);
+    (void)request;
+    gl_listing_start(client->daemon, client->user, call, false);
+}
 
 /* By an offered key's id or fingerprint gl_guest_resolve() would find nothing. */
 static bool may_accept(struct gl_call *call, const char *ref)
@@ -148,10 +156,7 @@ static const struct gl_method methods[] = {
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,
      .start = accept_key},
-    {.name = "list",
-     .request = &gl__empty__descriptor,
-     .request_max = REQUEST_MAX,
-     .start = gl_host_list},
+    {.name = "list", .request = &gl__empty__descriptor, .request_max = REQUEST_MAX, .start = list},
     {.name = "revoke",
      .request = &gl__guest_ref__descriptor,
      .request_max = REQUEST_MAX,

@@ -70,6 +70,10 @@ static json_t *entry_to_json(const struct gl_trust_entry *entry)
     json_object_set_new(object, "address", json_string(entry->address));
     json_object_set_new(object, "software", json_string(entry->software));
     json_object_set_new(object, "reason", json_string(entry->reason));
+    if (entry->has_vm) {
+        char vm[GL_GUID_TEXT_SIZE];
+        json_object_set_new(object, "vm", json_string(gl_guid_format(&entry->vm, vm)));
+    }
     if (entry->has_machine)
         set_hex(object, "machine", entry->machine, GL_MACHINE_SIZE);
     if (entry->has_offered) {
@@ -156,12 +160,27 @@ static const char *get_flag(const json_t *object, const char *field, bool *ret)
     return NULL;
 }
 
+static const char *get_guid(const json_t *object, const char *field, struct gl_guid *ret,
+                            bool *ret_has)
+{
+    const json_t *value = json_object_get(object, field);
+    if (!value)
+        return NULL;
+    if (!json_is_string(value) || gl_guid_parse(json_string_value(value), ret) < 0)
+        return field;
+    *ret_has = true;
+    return NULL;
+}
+
 static const char *get_required(const json_t *object, struct gl_trust_entry *entry)
 {
     const json_t *fixed = json_object_get(object, "fixed");
     const json_t *state = json_object_get(object, "trust");
-    const char *bad = get_text(object, "name", entry->name, sizeof entry->name);
-    if (bad || gl_name_fault(entry->name))
+    const char *bad = get_guid(object, "vm", &entry->vm, &entry->has_vm);
+    if (bad)
+        return bad;
+    bad = get_text(object, "name", entry->name, sizeof entry->name);
+    if (bad || (entry->has_vm ? !gl_name_is_vm(entry->name) : gl_name_fault(entry->name) != NULL))
         return "name";
     if (!json_is_boolean(fixed))
         return "fixed";
@@ -269,6 +288,7 @@ void gl_trust_free(struct gl_trust *trust)
     for (char **p = trust->reserved; p && *p; p++)
         gl_free(*p);
     gl_free(trust->reserved);
+    gl_free(trust->vms);
     gl_forgotten_done(&trust->forgotten);
     gl_free(trust->path);
     gl_free(trust);

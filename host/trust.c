@@ -86,57 +86,6 @@ Gl__TrustState gl_trust_shown(const struct gl_trust_entry *entry)
     return entry->state;
 }
 
-/* ------------------------------------------------------------------ names */
-
-static bool is_reserved(const struct gl_trust *trust, const char *name)
-{
-    for (char **p = trust->reserved; p && *p; p++)
-        if (gl_name_alike(*p, name))
-            return true;
-    return false;
-}
-
-static bool is_taken(const struct gl_trust *trust, const char *name,
-                     const struct gl_trust_entry *except)
-{
-    GL_LIST_FOREACH (node, &trust->entries)
-        if (ENTRY_OF(node) != except && gl_name_alike(ENTRY_OF(node)->name, name))
-            return true;
-    return false;
-}
-
-/* There are at most GL_TRUST_GUESTS_MAX entries and a few reserved names, so a free number is
- * found. */
-static void unique_name(const struct gl_trust *trust, const char *base, char out[GL_NAME_SIZE])
-{
-    snprintf(out, GL_NAME_SIZE, "%s", base);
-    for (unsigned n = 2; is_taken(trust, out, NULL) || is_reserved(trust, out); n++)
-        gl_name_number(base, n, out);
-}
-
-void gl_trust_reserve(struct gl_trust *trust, const char *const *names)
-{
-    for (char **p = trust->reserved; p && *p; p++)
-        gl_free(*p);
-    gl_free(trust->reserved);
-    size_t n = 0;
-    while (names[n])
-        n++;
-    trust->reserved = GL_NEW0_ARRAY(char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        trust->reserved[i] = gl_strdup(names[i]);
-}
-
-/* The configuration wants the name: whoever had proposed it gets another. */
-static void evict(struct gl_trust *trust, struct gl_trust_entry *holder)
-{
-    char name[GL_NAME_SIZE];
-    unique_name(trust, holder->name, name);
-    gl_warn("guest '%s' (%s) is called '%s' now: the configuration has given its name away",
-            holder->name, holder->id, name);
-    memcpy(holder->name, name, sizeof name);
-}
-
 /* ------------------------------------------------------------------ judging */
 
 static void harmless(char *out, size_t size, const char *text)
@@ -293,10 +242,12 @@ static enum gl_status introduce(struct gl_trust *trust, const struct gl_trust_cl
     if (claim->fixed_name) {
         snprintf(entry->name, sizeof entry->name, "%s", claim->fixed_name);
         entry->fixed = true;
+        if (claim->vm)
+            gl_trust_bind(entry, gl_trust_find_vm(trust, claim->vm));
     } else {
         char base[GL_NAME_SIZE];
         gl_name_sanitise(claim->proposal ? claim->proposal : "", base);
-        unique_name(trust, base, entry->name);
+        gl_trust_unique_name(trust, base, entry->name);
     }
     entry->state =
         pending ? GL__TRUST_STATE__TRUST_STATE_PENDING : GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
@@ -348,6 +299,7 @@ static void take_fixed_name(struct gl_trust *trust, struct gl_trust_entry *entry
         snprintf(entry->name, sizeof entry->name, "%s", name);
     }
     entry->fixed = true;
+    entry->has_vm = false;
     trust->dirty = true;
 }
 
@@ -395,25 +347,54 @@ static enum gl_status judge_fixed(struct gl_trust *trust, const struct gl_trust_
 {
     struct gl_trust_entry *holder = find_name(trust, claim->fixed_name);
     if (holder && holder != *entry) {
-        if (holder->fixed) {
+        if (holder->fixed && !holder->has_vm) {
             enum gl_status status = mismatch(trust, holder, claim, why);
             *entry = holder;
             return status;
         }
-        evict(trust, holder);
+        gl_trust_evict(trust, holder, "the configuration");
         trust->dirty = true;
     }
     if (!*entry)
         return introduce(trust, claim, entry, why);
     if ((*entry)->fixed && strcmp((*entry)->name, claim->fixed_name) != 0 &&
-        is_reserved(trust, (*entry)->name)) {
+        gl_trust_is_reserved(trust, (*entry)->name)) {
         gl_why(why, 0,
                "its key is pinned for '%s', but it came as '%s': a copy must make a new key",
                (*entry)->name, claim->fixed_name);
         return GL_STATUS_DUPLICATE_KEY;
     }
-    if (!(*entry)->fixed || strcmp((*entry)->name, claim->fixed_name) != 0)
+    if (!(*entry)->fixed || (*entry)->has_vm || strcmp((*entry)->name, claim->fixed_name) != 0)
         take_fixed_name(trust, *entry, claim->fixed_name);
+    return GL_STATUS_OK;
+}
+
+/*
+ * The same by the machine that it comes from. The pin is per machine, also while the hypervisor
+ * says nothing of it: its name may be another one next time.
+ */
+static enum gl_status judge_vm(struct gl_trust *trust, const struct gl_trust_claim *claim,
+                               struct gl_trust_entry **entry, struct gl_why *why)
+{
+    struct gl_trust_entry *holder = gl_trust_find_by_vm(trust, claim->vm);
+    const struct gl_trust_vm *vm = gl_trust_find_vm(trust, claim->vm);
+    if (holder && holder != *entry) {
+        enum gl_status status = mismatch(trust, holder, claim, why);
+        *entry = holder;
+        return status;
+    }
+    if (!*entry) {
+        struct gl_trust_claim named = *claim;
+        named.fixed_name = vm ? vm->name : NULL;
+        return introduce(trust, &named, entry, why);
+    }
+    if (!holder && (*entry)->has_vm && gl_trust_find_vm(trust, &(*entry)->vm)) {
+        gl_why(why, 0,
+               "its key is pinned for '%s', but it came from %s: a copy must make a new key",
+               (*entry)->name, vm ? vm->name : claim->address);
+        return GL_STATUS_DUPLICATE_KEY;
+    }
+    gl_trust_adopt(trust, *entry, claim->vm);
     return GL_STATUS_OK;
 }
 
@@ -443,6 +424,8 @@ enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_clai
     struct gl_trust_claim weighed = *claimed;
     const struct gl_trust_claim *claim = &weighed;
     weighed.certified = certificate_counts(trust, claimed);
+    if (claimed->fixed_name)
+        weighed.vm = NULL; /* the configuration is above the hypervisor */
     struct gl_trust_entry *entry = gl_trust_find_key(trust, claim->key);
     enum gl_status status = GL_STATUS_OK;
     settle_rekey(trust, claim);
@@ -450,6 +433,8 @@ enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_clai
         status = judge_known(trust, claim, entry, why);
     if (status == GL_STATUS_OK && claim->fixed_name)
         status = judge_fixed(trust, claim, &entry, why);
+    else if (status == GL_STATUS_OK && claim->vm)
+        status = judge_vm(trust, claim, &entry, why);
     else if (!entry)
         status = introduce(trust, claim, &entry, why);
     if (status == GL_STATUS_OK)
@@ -594,11 +579,16 @@ enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *en
     }
     if (strcmp(entry->name, name) == 0)
         return GL_STATUS_OK;
-    if (entry->fixed && is_reserved(trust, entry->name)) {
+    if (entry->fixed && gl_trust_is_reserved(trust, entry->name)) {
         gl_why(why, 0, "the name '%s' comes from the configuration: change it there", entry->name);
         return GL_STATUS_PRECONDITION;
     }
-    if (is_taken(trust, name, entry) || is_reserved(trust, name)) {
+    if (entry->has_vm && gl_trust_find_vm(trust, &entry->vm)) {
+        gl_why(why, 0, "the name '%s' comes from the hypervisor: rename the virtual machine",
+               entry->name);
+        return GL_STATUS_PRECONDITION;
+    }
+    if (!gl_trust_is_free(trust, name, entry)) {
         gl_why(why, 0, "the name '%s' is another guest's", name);
         return GL_STATUS_EXISTS;
     }

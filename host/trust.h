@@ -6,10 +6,11 @@
  * the key is his; all else that he says (name, machine, software) is hostile text, and is bounded
  * and made harmless here.
  *
- * A *fixed* name comes from the configuration or the hypervisor: the pin is then per name, and
- * another key at that place is refused, remembered as `offered`, and taken only by
- * gl_trust_accept() with that key's fingerprint. Any other name is a guest's proposal, made unique
- * and kept with its key; it yields when the configuration needs the name. One place cannot fill the
+ * A *fixed* name comes from the configuration or the hypervisor: the pin is then per name, or per
+ * virtual machine, and another key at that place is refused, remembered as `offered`, and taken
+ * only by gl_trust_accept() with that key's fingerprint. Any other name is a guest's proposal, made
+ * unique and kept with its key; it yields when the configuration or the hypervisor needs the name.
+ * The configuration is above the hypervisor: see gl_trust_set_vms(). One place cannot fill the
  * store: it may have GL_TRUST_FIRST_USE_MAX first-use keys, and of those the oldest that came
  * within one hour only and are away go for new ones; in a full store those of the place that has
  * most.
@@ -23,6 +24,7 @@
 #include "forgotten.h"
 #include "key.h"
 #include "list.h"
+#include "machines.h"
 #include "name.h"
 #include "proto/guestlink.pb-c.h"
 #include "status.h"
@@ -52,7 +54,11 @@ struct gl_trust_entry {
     char fingerprint[GL_FINGERPRINT_SIZE];
     char id[GL_TRUST_ID_SIZE];
     char name[GL_NAME_SIZE];
-    bool fixed;                        /* the name is the configuration's */
+    bool fixed;  /* the name is the configuration's or hypervisor's */
+    bool has_vm; /* the name is that of the machine: */
+    struct gl_guid vm;
+    bool vm_there; /* the hypervisor has it at present, in this state: */
+    enum gl_machine_state vm_state;
     Gl__TrustState state;              /* ACCEPTED, PENDING, REVOKED or DUPLICATE */
     uint64_t first_seen, last_seen;    /* seconds since 1970 */
     char place[GL_TRUST_PLACE_SIZE];   /* where the key was first seen, e.g. "vsock:3" */
@@ -69,6 +75,14 @@ struct gl_trust_entry {
     void *owner;      /* the gl_guest, or NULL */
 };
 
+/* A virtual machine that the hypervisor has, and what the guest in it is called. */
+struct gl_trust_vm {
+    struct gl_guid id;
+    enum gl_machine_state state;
+    char base[GL_NAME_SIZE]; /* what the hypervisor calls it */
+    char name[GL_NAME_SIZE]; /* the same, or with a number where it would not be the only one */
+};
+
 struct gl_trust {
     char *path;
     enum gl_trust_policy policy;
@@ -76,10 +90,13 @@ struct gl_trust {
     unsigned count;
     uint64_t numbers; /* given */
     struct gl_forgotten forgotten;
-    char save_error[256]; /* why the store could not be written the last time; empty: it was */
-    char **reserved;      /* names of the configuration, NULL at the end */
-    bool dirty;           /* something of little weight is to be written: gl_trust_flush() */
+    char save_error[256];    /* why the store could not be written the last time; empty: it was */
+    char **reserved;         /* names of the configuration, NULL at the end */
+    bool dirty;              /* something of little weight is to be written: gl_trust_flush() */
+    struct gl_trust_vm *vms; /* by id, ascending */
+    size_t n_vms;
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
+    void (*on_rename)(void *ctx, struct gl_trust_entry *entry); /* not by gl_trust_rename() */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
     void *ctx;
 };
@@ -94,15 +111,34 @@ int gl_trust_open(const char *path, enum gl_trust_policy policy, struct gl_trust
 void gl_trust_free(struct gl_trust *trust); /* does not write */
 /* Names that no guest may get by a proposal (copied). NULL-terminated. */
 void gl_trust_reserve(struct gl_trust *trust, const char *const *names);
+
+/*
+ * What the hypervisor has now. A machine's guest gets the machine's name; if several share one, in
+ * any case of letters, who has it keeps it, and the others get a number; what the configuration has
+ * given away counts as theirs. Guests that are no machine's, or one's that is there no more, yield.
+ * A guest stays bound to its machine, by its id, while the hypervisor does not know it, and keeps
+ * the name as long as no other machine has it.
+ */
+void gl_trust_set_vms(struct gl_trust *trust, const struct gl_machine *machines, size_t n);
+const struct gl_trust_vm *gl_trust_find_vm(const struct gl_trust *trust, const struct gl_guid *id);
+struct gl_trust_entry *gl_trust_find_by_vm(const struct gl_trust *trust, const struct gl_guid *id);
+/*
+ * The guest is in this machine, as the transport has it: from now on it has its name. Not if the
+ * hypervisor does not know the machine, if it is another guest's, or this guest another machine's,
+ * or named by the configuration, or kept out.
+ */
+void gl_trust_adopt(struct gl_trust *trust, struct gl_trust_entry *entry, const struct gl_guid *id);
+
 /* Writes if something is to be written. */
 int gl_trust_flush(struct gl_trust *trust, struct gl_why *why);
 
 struct gl_trust_claim {
     const uint8_t *key;
-    const char *fixed_name; /* NULL: by the guest's proposal */
-    const char *proposal;   /* anything */
-    const char *place;      /* whence new keys are counted, e.g. "vsock:3" */
-    unsigned quota;         /* how many new keys this place may bring in GL_TRUST_QUOTA_PERIOD */
+    const char *fixed_name;   /* NULL: by the machine's name, or the guest's proposal */
+    const struct gl_guid *vm; /* that it comes from, as the transport has it, or NULL */
+    const char *proposal;     /* anything */
+    const char *place;        /* whence new keys are counted, e.g. "vsock:3" */
+    unsigned quota;           /* how many new keys this place may bring in GL_TRUST_QUOTA_PERIOD */
     const char *address;
     const char *software;   /* anything */
     const uint8_t *machine; /* or NULL */
@@ -152,13 +188,24 @@ enum gl_status gl_trust_accept(struct gl_trust *trust, const char *ref,
                                struct gl_why *why);
 enum gl_status gl_trust_revoke(struct gl_trust *trust, struct gl_trust_entry *entry,
                                struct gl_why *why);
-/* INVALID, EXISTS, PRECONDITION (a fixed name). */
+/* INVALID, EXISTS, PRECONDITION (a fixed name, of a machine that is there). */
 enum gl_status gl_trust_rename(struct gl_trust *trust, struct gl_trust_entry *entry,
                                const char *name, struct gl_why *why);
 /* The key is new when it comes again, and a certificate of the site does not count for it here,
  * until an administrator accepts it. */
 enum gl_status gl_trust_forget(struct gl_trust *trust, struct gl_trust_entry *entry, uint64_t now_s,
                                struct gl_why *why);
+
+/* For trust.c and trust-names.c. */
+bool gl_trust_is_reserved(const struct gl_trust *trust,
+                          const char *name); /* by the configuration */
+/* Nobody else has it, by whatever right. */
+bool gl_trust_is_free(const struct gl_trust *trust, const char *name,
+                      const struct gl_trust_entry *except);
+void gl_trust_unique_name(const struct gl_trust *trust, const char *base, char out[GL_NAME_SIZE]);
+/* `by` wants the name: whoever has it gets another. */
+void gl_trust_evict(struct gl_trust *trust, struct gl_trust_entry *holder, const char *by);
+void gl_trust_bind(struct gl_trust_entry *entry, const struct gl_trust_vm *vm);
 
 /* For trust-file.c. */
 struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE]);

@@ -12,7 +12,7 @@ struct waiter {
     struct gl_daemon *daemon;
     struct gl_user *user;
     struct gl_call *call;
-    char ref[GL_FINGERPRINT_SIZE];
+    char ref[GL_NAME_SIZE];
 };
 
 bool gl_wait_take_place(struct gl_user *user, struct gl_call *call)
@@ -51,6 +51,12 @@ static bool is_of_key(const char *ref)
            strspn(ref, "0123456789abcdef") == len;
 }
 
+/* Where the hypervisor names guests there are more names. */
+static const char *fault_of(const struct gl_daemon *daemon, const char *ref)
+{
+    return daemon->machines && gl_name_is_vm(ref) ? NULL : gl_name_fault(ref);
+}
+
 /*
  * A beginning of a name counts only for guests that are known when the call is made: otherwise
  * 'web1', waited for before it has ever come, would be answered by a 'web10' that came first.
@@ -61,16 +67,18 @@ void gl_wait_start(struct gl_daemon *daemon, struct gl_user *user, struct gl_cal
     struct gl_trust_entry *entry = NULL;
     struct gl_why why;
     enum gl_status status = gl_guest_resolve(daemon, user, ref, GL_LOOKUP_PREFIX, &entry, &why);
-    if (status != GL_STATUS_OK && status != GL_STATUS_NOT_FOUND) {
+    /* UNAVAILABLE: a machine whose agent may still come. */
+    if (status != GL_STATUS_OK && status != GL_STATUS_NOT_FOUND &&
+        status != GL_STATUS_UNAVAILABLE) {
         gl_call_finish(call, status, "%s", why.text);
         return;
     }
-    const char *fault = status == GL_STATUS_NOT_FOUND ? gl_name_fault(ref) : NULL;
+    const char *fault = status == GL_STATUS_NOT_FOUND ? fault_of(daemon, ref) : NULL;
     if (fault && !is_of_key(ref)) {
         gl_call_finish(call, GL_STATUS_INVALID, "'%s' cannot be a guest's name: %s", ref, fault);
         return;
     }
-    if (status == GL_STATUS_NOT_FOUND && strlen(ref) >= GL_FINGERPRINT_SIZE) {
+    if (status == GL_STATUS_NOT_FOUND && strlen(ref) >= GL_NAME_SIZE) {
         gl_call_finish(call, status, "%s", why.text);
         return;
     }

@@ -8,11 +8,9 @@
 
 #include "escape.h"
 #include "json.h"
-#include "key.h"
 #include "mem.h"
+#include "name.h"
 #include "terminal.h"
-
-#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 enum { OPTION_JSON = 0x7f00, OPTION_HELP, OPTION_CONTROL };
 
@@ -127,17 +125,12 @@ int gl_cli_usage(struct gl_cli *cli, const char *format, ...)
 
 int gl_cli_check_guest(struct gl_cli *cli, const char *guest)
 {
-    size_t len = strlen(guest);
-    if (len == 0)
+    const char *fault = gl_name_ref_fault(guest);
+    if (!*guest)
         return gl_cli_usage(cli, "the name of the guest is empty");
-    if (len >= GL_FINGERPRINT_SIZE)
+    if (strlen(guest) >= GL_NAME_SIZE)
         return gl_cli_usage(cli, "'%.20s...' cannot be a guest: that is too long", guest);
-    if (strspn(guest, NAME_CHARS) < len || guest[0] == '.' || guest[0] == '_' || guest[0] == '-')
-        return gl_cli_usage(cli,
-                            "'%s' cannot be a guest: names have letters, digits, '.', '_', "
-                            "'-', and begin with one of the former two",
-                            guest);
-    return 0;
+    return fault ? gl_cli_usage(cli, "'%s' cannot be a guest: %s", guest, fault) : 0;
 }
 
 int gl_cli_error(struct gl_cli *cli, const char *guest, enum gl_status status, const char *format,

@@ -14,6 +14,16 @@ struct list {
     json_t *guests;
 };
 
+/* Who is connected runs, whatever was heard of his machine some seconds ago. */
+static void add_state(struct gl_table *table, const Gl__Guest *guest)
+{
+    const char *machine = gl_guest_machine_word(guest);
+    if (*machine && guest->state != GL__GUEST_STATE__GUEST_STATE_CONNECTED)
+        gl_table_addf(table, "%s, %s", machine, gl_guest_state_word(guest));
+    else
+        gl_table_add(table, gl_guest_state_word(guest));
+}
+
 static void list_item(void *ctx, const ProtobufCMessage *item)
 {
     const Gl__Guest *guest = (const Gl__Guest *)item;
@@ -25,7 +35,7 @@ static void list_item(void *ctx, const ProtobufCMessage *item)
     }
     gl_table_add(list->table, guest->name);
     gl_table_add(list->table, guest->id);
-    gl_table_add(list->table, gl_guest_state_word(guest));
+    add_state(list->table, guest);
     gl_table_add(list->table, gl_out_ago(guest->last_seen, ago, sizeof(ago)));
     gl_table_add(list->table, guest->software);
     gl_table_add(list->table, guest->address); /* last, since a path may be long */
@@ -70,7 +80,11 @@ const struct gl_command gl_command_ls = {
     .help =
         "STATE is connected, detached (the link broke and is awaited back), gone, or what keeps\n"
         "the guest out: pending, revoked, key mismatch, duplicate key (see 'guestlink trust ls',\n"
-        "or 'guestlink doctor' for what to do).\n",
+        "or 'guestlink doctor' for what to do). On a Hyper-V host virtual machines that no agent "
+        "has\n"
+        "connected from are listed too, as 'no agent', and before that, and before 'gone', is "
+        "what\n"
+        "the hypervisor says of the machine: running, off, saved, paused or changing.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

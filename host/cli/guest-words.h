@@ -8,5 +8,7 @@
 const char *gl_guest_trust_word(const Gl__Guest *guest);
 /* The state of the link; of the trust, if that keeps the guest from connecting. */
 const char *gl_guest_state_word(const Gl__Guest *guest);
+/* What the hypervisor says of its machine; "": nothing. */
+const char *gl_guest_machine_word(const Gl__Guest *guest);
 
 #endif

@@ -19,6 +19,7 @@ static struct gl_trust trust;
 static struct gl_user user = {.uid = 0, .name = "root"};
 static unsigned heard;       /* answers at the client, */
 static unsigned in_order;    /* of which so many have the name that comes next, */
+static unsigned silent;      /* and so many are machines without an agent, */
 static size_t unread;        /* and what it has not consumed of them */
 static enum gl_status ended; /* UINT32_MAX: it has not */
 static struct gl_stream *stream;
@@ -26,7 +27,7 @@ static struct gl_stream *stream;
 static void list(struct gl_call *call, const ProtobufCMessage *request)
 {
     (void)request;
-    gl_listing_start(&daemon_, &user, call);
+    gl_listing_start(&daemon_, &user, call, true);
 }
 
 static const struct gl_method methods[] = {
@@ -53,6 +54,7 @@ static void on_message(void *ctx, struct gl_stream *from, struct gl_slice messag
     (void)ctx, (void)from;
     ck_assert_int_eq(
         gl_message_unpack(&gl__guest__descriptor, message.data, message.len, &decoded, NULL), 0);
+    silent += ((const Gl__Guest *)decoded)->state == GL__GUEST_STATE__GUEST_STATE_NO_AGENT;
     snprintf(expected, sizeof expected, "web%u", heard++);
     in_order += strcmp(((const Gl__Guest *)decoded)->name, expected) == 0;
     unread += charge;
@@ -97,7 +99,7 @@ static void setup(void)
     client.resumable = ours.resumable = false;
     ours.events = &daemon_events;
     pair_start(client, ours);
-    heard = in_order = 0;
+    heard = in_order = silent = 0;
     unread = 0;
     ended = (enum gl_status)UINT32_MAX;
 }
@@ -111,6 +113,7 @@ static void teardown(void)
     gl_rules_free((struct gl_rules *)(uintptr_t)settings.rules);
     GL_LIST_FOREACH_SAFE (node, &trust.entries)
         gl_free(GL_CONTAINER_OF(node, struct gl_trust_entry, node));
+    gl_free(trust.vms);
 }
 
 static void start(void)
@@ -166,6 +169,28 @@ START_TEST(guests_may_come_and_go_meanwhile)
 }
 END_TEST
 
+/* After the guests, however slowly somebody reads, and each once. */
+START_TEST(machines_without_an_agent_follow)
+{
+    enum { MACHINES = 500 };
+    struct gl_machine *machines = GL_NEW0_ARRAY(struct gl_machine, MACHINES);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        machines[i].id.bytes[0] = (uint8_t)(i >> 8);
+        machines[i].id.bytes[1] = (uint8_t)i;
+        snprintf(machines[i].name, sizeof machines[i].name, "machine %u", i);
+    }
+    gl_trust_set_vms(&trust, machines, MACHINES);
+    gl_free(machines);
+    start();
+    while (read_some())
+        ck_assert_uint_le(pair_stats(&b).queued, QUEUE_MAX + 1024);
+    ck_assert_uint_eq(heard, GUESTS + MACHINES);
+    ck_assert_uint_eq(silent, MACHINES);
+    ck_assert_uint_eq(in_order, GUESTS);
+    ck_assert_int_eq(ended, GL_STATUS_OK);
+}
+END_TEST
+
 START_TEST(a_caller_that_goes_ends_it)
 {
     start();
@@ -184,6 +209,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, who_does_not_read_gets_no_more);
     tcase_add_test(tcase, guests_may_come_and_go_meanwhile);
+    tcase_add_test(tcase, machines_without_an_agent_follow);
     tcase_add_test(tcase, a_caller_that_goes_ends_it);
     suite_add_tcase(s, tcase);
     return s;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "log.h"
 #include "mem.h"
 #include "unit.h"
 
@@ -15,18 +16,33 @@ static uv_mutex_t lock;  /* of all below: the source is asked on another thread 
 static struct gl_machine present[4];
 static size_t n_present;
 static bool broken; /* it fails when it is asked, */
-static bool away;   /* it cannot be opened */
+static int away;    /* it cannot be opened: why */
 static unsigned opened, closed, asked;
 static uv_sem_t hang; /* it is asked, and does not answer before this */
 static bool hangs;
 
-static void *open_it(void)
+static unsigned tried;
+static unsigned changes; /* that were told, */
+static size_t told_n;    /* of so many machines the last time */
+
+static int open_it(void **ret_state)
 {
     uv_mutex_lock(&lock);
-    bool possible = !away;
-    opened += possible;
+    int err = away;
+    opened += err == 0;
+    tried++;
     uv_mutex_unlock(&lock);
-    return possible ? &loop : NULL;
+    if (err == 0)
+        *ret_state = &loop;
+    return err;
+}
+
+static void on_change(void *ctx, const struct gl_machine *items, size_t n)
+{
+    ck_assert_ptr_eq(ctx, &changes);
+    ck_assert(n == 0 || items[0].name[0]);
+    changes++;
+    told_n = n;
 }
 
 static int list(void *state, struct gl_machine **ret_items, size_t *ret_n)
@@ -72,7 +88,11 @@ static void set_up(void)
     ck_assert_int_eq(uv_sem_init(&hang, 0), 0);
     n_present = 0;
     opened = closed = asked = 0;
-    broken = away = hangs = false;
+    broken = hangs = false;
+    away = 0;
+    tried = changes = 0;
+    told_n = 0;
+    gl_log_set_level(GL_LOG_ERROR);
 }
 
 static void tear_down(void)
@@ -92,7 +112,7 @@ static struct gl_guid id_of(unsigned number)
 static void put(size_t at, unsigned id, const char *name)
 {
     uv_mutex_lock(&lock);
-    present[at] = (struct gl_machine){.id = id_of(id), .running = true};
+    present[at] = (struct gl_machine){.id = id_of(id), .state = GL_MACHINE_RUNNING};
     strcpy(present[at].name, name);
     if (at >= n_present)
         n_present = at + 1;
@@ -118,11 +138,11 @@ START_TEST(found_by_name_and_id)
     struct gl_guid two = id_of(2), nine = id_of(9);
     put(0, 1, "My VM");
     put(1, 2, "db");
-    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
     ck_assert_uint_eq(count(machines, "db"), 0); /* nothing was heard yet */
     await(machines, "db", 1);
     ck_assert_uint_eq(gl_machines_by_name(machines, "db", &found), 1);
-    ck_assert(gl_guid_equal(&found->id, &two) && found->running);
+    ck_assert(gl_guid_equal(&found->id, &two) && found->state == GL_MACHINE_RUNNING);
     ck_assert_str_eq(gl_machines_by_id(machines, &two)->name, "db");
     ck_assert_ptr_null(gl_machines_by_id(machines, &nine));
     ck_assert_uint_eq(count(machines, "My VM"), 1);
@@ -137,7 +157,7 @@ END_TEST
 START_TEST(renamed_doubled_and_gone)
 {
     put(0, 1, "old");
-    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
     await(machines, "old", 1);
     put(0, 1, "new");
     await(machines, "new", 1);
@@ -156,10 +176,10 @@ END_TEST
 START_TEST(a_source_that_fails_is_tried_again)
 {
     put(0, 1, "one");
-    away = true;
-    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    away = UV_EIO;
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
     uv_mutex_lock(&lock);
-    away = false;
+    away = 0;
     uv_mutex_unlock(&lock);
     await(machines, "one", 1);
     uv_mutex_lock(&lock);
@@ -187,7 +207,7 @@ END_TEST
 START_TEST(a_source_that_hangs_is_left_behind)
 {
     hangs = true;
-    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS);
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
     for (bool in_it = false; !in_it;) {
         uv_mutex_lock(&lock);
         in_it = asked > 0;
@@ -207,10 +227,58 @@ START_TEST(a_source_that_hangs_is_left_behind)
 }
 END_TEST
 
+/* Who wants to know is told when something is another, and only then. */
+START_TEST(changes_are_told)
+{
+    put(0, 1, "one");
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
+    await(machines, "one", 1);
+    ck_assert_uint_eq(changes, 1);
+    uv_mutex_lock(&lock);
+    unsigned before = asked;
+    uv_mutex_unlock(&lock);
+    for (bool again = false; !again;) {
+        uv_run(&loop, UV_RUN_ONCE);
+        uv_mutex_lock(&lock);
+        again = asked >= before + 3;
+        uv_mutex_unlock(&lock);
+    }
+    ck_assert_uint_eq(changes, 1);
+    uv_mutex_lock(&lock);
+    present[0].state = GL_MACHINE_PAUSED;
+    uv_mutex_unlock(&lock);
+    while (changes < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_mutex_lock(&lock);
+    n_present = 0;
+    uv_mutex_unlock(&lock);
+    while (changes < 3)
+        uv_run(&loop, UV_RUN_ONCE);
+    ck_assert_uint_eq(told_n, 0);
+    gl_machines_free(machines);
+}
+END_TEST
+
+/* It is asked once, and its thread ends. */
+START_TEST(where_there_is_none_it_is_not_asked_again)
+{
+    away = UV_ENOTSUP;
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
+    uint64_t end = uv_hrtime() + 20 * EVERY_MS * 1000000ull;
+    while (uv_hrtime() < end)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_mutex_lock(&lock);
+    ck_assert_uint_eq(tried, 1);
+    uv_mutex_unlock(&lock);
+    gl_machines_free(machines);
+    ck_assert_uint_eq(opened + changes, 0);
+}
+END_TEST
+
 START_TEST(without_a_hypervisor)
 {
     struct gl_guid one = id_of(1);
-    struct gl_machines *machines = gl_machines_new(&loop, NULL, EVERY_MS);
+    struct gl_machines *machines = gl_machines_new(&loop, NULL, EVERY_MS, NULL, NULL);
     ck_assert_ptr_null(machines);
     ck_assert_uint_eq(count(machines, "x"), 0);
     ck_assert_ptr_null(gl_machines_by_id(machines, &one));
@@ -227,6 +295,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, renamed_doubled_and_gone);
     tcase_add_test(tcase, a_source_that_fails_is_tried_again);
     tcase_add_test(tcase, a_source_that_hangs_is_left_behind);
+    tcase_add_test(tcase, changes_are_told);
+    tcase_add_test(tcase, where_there_is_none_it_is_not_asked_again);
     tcase_add_test(tcase, without_a_hypervisor);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -18,11 +18,11 @@ START_TEST(what_is_a_name)
         ck_assert_msg(gl_name_fault(good[i]) == NULL, "%s", good[i]);
     for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)
         ck_assert_msg(gl_name_fault(bad[i]) != NULL, "%s", bad[i]);
-    char longest[GL_NAME_SIZE + 1];
+    char longest[GL_NAME_MAX + 2];
     memset(longest, 'x', sizeof(longest));
-    longest[GL_NAME_SIZE] = '\0';
+    longest[GL_NAME_MAX + 1] = '\0';
     ck_assert_ptr_nonnull(gl_name_fault(longest));
-    longest[GL_NAME_SIZE - 1] = '\0';
+    longest[GL_NAME_MAX] = '\0';
     ck_assert_ptr_null(gl_name_fault(longest));
 }
 END_TEST
@@ -70,10 +70,55 @@ START_TEST(numbers_fit)
     gl_name_number("web", 12, out);
     ck_assert_str_eq(out, "web-12");
     memset(base, 'x', sizeof(base));
-    base[GL_NAME_SIZE - 1] = '\0';
+    base[GL_NAME_MAX] = '\0';
     gl_name_number(base, 4294967295u, out);
     ck_assert_ptr_null(gl_name_fault(out));
-    ck_assert_str_eq(out + GL_NAME_SIZE - 12, "-4294967295");
+    ck_assert_str_eq(out + GL_NAME_MAX - 11, "-4294967295");
+}
+END_TEST
+
+START_TEST(machines_names)
+{
+    char in[1000], out[GL_NAME_SIZE], longer[GL_NAME_SIZE];
+    unsigned seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        size_t len = (seed >> 16) % (sizeof(in) - 1);
+        for (size_t i = 0; i < len; i++) {
+            seed = seed * 1103515245 + 12345;
+            in[i] = (char)((seed >> 16) % 255 + 1);
+        }
+        seed = seed * 1103515245 + 12345;
+        in[len] = '\0';
+        gl_name_of_vm(in, out);
+        ck_assert(gl_name_is_vm(out));
+        ck_assert_ptr_null(gl_name_ref_fault(out));
+        gl_name_number(out, (seed >> 20) + 2, longer);
+        ck_assert(gl_name_is_vm(longer));
+    }
+    ck_assert(!gl_name_is_vm(" x") && !gl_name_is_vm("-x") && !gl_name_is_vm("a:b"));
+    ck_assert(gl_name_is_vm("web1.example-2_x") && gl_name_is_vm("My VM"));
+    ck_assert(gl_name_is_number("web", "web-2"));
+    ck_assert(!gl_name_is_number("web", "web-x") && !gl_name_is_number("web", "web-02"));
+    ck_assert(!gl_name_is_number("web", "webs-2"));
+    /* Cut between characters. */
+    for (size_t i = 0; i + 3 < sizeof(in); i += 3)
+        memcpy(in + i, "\xe6\x9c\xba", 4);
+    gl_name_of_vm(in, out);
+    ck_assert_uint_eq(strlen(out), GL_NAME_VM_MAX);
+    gl_name_number(out, 12, longer);
+    ck_assert_uint_eq(strlen(longer), GL_NAME_VM_MAX);
+    ck_assert(gl_name_is_vm(longer));
+}
+END_TEST
+
+START_TEST(what_cannot_mean_a_guest)
+{
+    static const char *const bad[] = {"",    "-x",   ".x",   "_x",     " x",   "a:b",
+                                      "a/b", "a\\b", "a\nb", "\x1b[m", "\xff", "a\xe2\x80\xae"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)
+        ck_assert_msg(gl_name_ref_fault(bad[i]) != NULL, "%zu", i);
+    ck_assert_ptr_null(gl_name_ref_fault("My VM"));
+    ck_assert_ptr_null(gl_name_ref_fault("M"));
 }
 END_TEST
 
@@ -127,7 +172,8 @@ END_TEST
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("name", what_is_a_name, proposals_become_names, any_bytes_become_a_name,
-                         numbers_fit, alike, quotas_refill, places_are_counted_apart);
+                         numbers_fit, machines_names, what_cannot_mean_a_guest, alike,
+                         quotas_refill, places_are_counted_apart);
 }
 
 GL_UNIT_MAIN(suite)

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* What guests are called: who has a right to which name. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "trust.h"
+
+#define ENTRY_OF(node) GL_CONTAINER_OF(node, struct gl_trust_entry, node)
+
+/* ------------------------------------------------------------------ free or not */
+
+bool gl_trust_is_reserved(const struct gl_trust *trust, const char *name)
+{
+    for (char **p = trust->reserved; p && *p; p++)
+        if (gl_name_alike(*p, name))
+            return true;
+    return false;
+}
+
+static bool is_taken(const struct gl_trust *trust, const char *name,
+                     const struct gl_trust_entry *except)
+{
+    GL_LIST_FOREACH (node, &trust->entries)
+        if (ENTRY_OF(node) != except && gl_name_alike(ENTRY_OF(node)->name, name))
+            return true;
+    return false;
+}
+
+static bool is_a_machines(const struct gl_trust_vm *vms, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (gl_name_alike(vms[i].name, name))
+            return true;
+    return false;
+}
+
+bool gl_trust_is_free(const struct gl_trust *trust, const char *name,
+                      const struct gl_trust_entry *except)
+{
+    return !is_taken(trust, name, except) && !gl_trust_is_reserved(trust, name) &&
+           !is_a_machines(trust->vms, trust->n_vms, name);
+}
+
+/* There are at most GL_TRUST_GUESTS_MAX entries, GL_MACHINES_MAX machines and a few reserved names,
+ * so a free number is found. */
+void gl_trust_unique_name(const struct gl_trust *trust, const char *base, char out[GL_NAME_SIZE])
+{
+    snprintf(out, GL_NAME_SIZE, "%s", base);
+    for (unsigned n = 2; !gl_trust_is_free(trust, out, NULL); n++)
+        gl_name_number(base, n, out);
+}
+
+void gl_trust_reserve(struct gl_trust *trust, const char *const *names)
+{
+    for (char **p = trust->reserved; p && *p; p++)
+        gl_free(*p);
+    gl_free(trust->reserved);
+    size_t n = 0;
+    while (names[n])
+        n++;
+    trust->reserved = GL_NEW0_ARRAY(char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        trust->reserved[i] = gl_strdup(names[i]);
+}
+
+/* ------------------------------------------------------------------ another name */
+
+static void call(struct gl_trust *trust, struct gl_trust_entry *entry, const char *name)
+{
+    snprintf(entry->name, sizeof entry->name, "%s", name);
+    trust->dirty = true;
+    if (trust->on_rename)
+        trust->on_rename(trust->ctx, entry);
+}
+
+void gl_trust_evict(struct gl_trust *trust, struct gl_trust_entry *holder, const char *by)
+{
+    char name[GL_NAME_SIZE];
+    gl_trust_unique_name(trust, holder->name, name);
+    gl_warn("guest '%s' (%s) is called '%s' now: %s has given its name away", holder->name,
+            holder->id, name, by);
+    call(trust, holder, name);
+}
+
+/* ------------------------------------------------------------------ machines */
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(&((const struct gl_trust_vm *)a)->id, &((const struct gl_trust_vm *)b)->id,
+                  sizeof(struct gl_guid));
+}
+
+const struct gl_trust_vm *gl_trust_find_vm(const struct gl_trust *trust, const struct gl_guid *id)
+{
+    const struct gl_trust_vm sought = {.id = *id};
+    return trust->n_vms ? bsearch(&sought, trust->vms, trust->n_vms, sizeof *trust->vms, by_id)
+                        : NULL;
+}
+
+struct gl_trust_entry *gl_trust_find_by_vm(const struct gl_trust *trust, const struct gl_guid *id)
+{
+    GL_LIST_FOREACH (node, &trust->entries)
+        if (ENTRY_OF(node)->has_vm && gl_guid_equal(&ENTRY_OF(node)->vm, id))
+            return ENTRY_OF(node);
+    return NULL;
+}
+
+void gl_trust_bind(struct gl_trust_entry *entry, const struct gl_trust_vm *vm)
+{
+    entry->fixed = entry->has_vm = entry->vm_there = true;
+    entry->first_use = false;
+    entry->vm = vm->id;
+    entry->vm_state = vm->state;
+}
+
+void gl_trust_adopt(struct gl_trust *trust, struct gl_trust_entry *entry, const struct gl_guid *id)
+{
+    const struct gl_trust_vm *vm = gl_trust_find_vm(trust, id);
+    if (!vm || gl_trust_find_by_vm(trust, id) ||
+        entry->state != GL__TRUST_STATE__TRUST_STATE_ACCEPTED ||
+        (entry->fixed && gl_trust_is_reserved(trust, entry->name)) ||
+        (entry->has_vm && gl_trust_find_vm(trust, &entry->vm)))
+        return;
+    gl_trust_bind(entry, vm);
+    trust->dirty = true;
+    if (strcmp(entry->name, vm->name) == 0)
+        return;
+    gl_info("guest '%s' (%s) is called '%s' by the hypervisor", entry->name, entry->id, vm->name);
+    call(trust, entry, vm->name);
+}
+
+/* ------------------------------------------------------------------ naming machines */
+
+struct naming {
+    const struct gl_trust *trust; /* as it was before */
+    struct gl_trust_vm *vms;      /* "": not named yet */
+    size_t n;
+};
+
+/* What it is called up to now; NULL: it is new. */
+static const char *present_name(const struct naming *naming, const struct gl_trust_vm *vm)
+{
+    const struct gl_trust_entry *entry = gl_trust_find_by_vm(naming->trust, &vm->id);
+    const struct gl_trust_vm *before = gl_trust_find_vm(naming->trust, &vm->id);
+    return entry ? entry->name : before ? before->name : NULL;
+}
+
+static bool is_left(const struct naming *naming, const char *name)
+{
+    return !gl_trust_is_reserved(naming->trust, name) &&
+           !is_a_machines(naming->vms, naming->n, name);
+}
+
+static void give(struct gl_trust_vm *vm, const char *name)
+{
+    snprintf(vm->name, sizeof vm->name, "%s", name);
+}
+
+/* Those that have their own name keep it. */
+static void name_present(struct naming *naming)
+{
+    for (size_t i = 0; i < naming->n; i++) {
+        struct gl_trust_vm *vm = &naming->vms[i];
+        const char *present = present_name(naming, vm);
+        if (present && strcmp(present, vm->base) == 0 && is_left(naming, vm->base))
+            give(vm, vm->base);
+    }
+}
+
+/* Those whose name nobody else has get it; guests that are known come first. */
+static void name_plain(struct naming *naming, bool known)
+{
+    for (size_t i = 0; i < naming->n; i++) {
+        struct gl_trust_vm *vm = &naming->vms[i];
+        bool is_known = gl_trust_find_by_vm(naming->trust, &vm->id);
+        if (!*vm->name && is_known == known && is_left(naming, vm->base))
+            give(vm, vm->base);
+    }
+}
+
+/* All others have a number. */
+static void name_numbered(struct naming *naming)
+{
+    for (size_t i = 0; i < naming->n; i++) {
+        struct gl_trust_vm *vm = &naming->vms[i];
+        const char *present = present_name(naming, vm);
+        if (!*vm->name && present && gl_name_is_number(vm->base, present) &&
+            is_left(naming, present))
+            give(vm, present);
+    }
+    for (size_t i = 0; i < naming->n; i++) {
+        struct gl_trust_vm *vm = &naming->vms[i];
+        char name[GL_NAME_SIZE] = "";
+        for (unsigned n = 2; !*vm->name && !*name; n++) {
+            gl_name_number(vm->base, n, name);
+            if (!is_left(naming, name) || is_taken(naming->trust, name, NULL))
+                *name = '\0';
+        }
+        if (!*vm->name)
+            give(vm, name);
+    }
+}
+
+static void name_all(struct naming *naming)
+{
+    name_present(naming);
+    name_plain(naming, true);
+    name_plain(naming, false);
+    name_numbered(naming);
+}
+
+/* ------------------------------------------------------------------ and their guests */
+
+static const struct gl_trust_vm *machine_of(const struct gl_trust *trust,
+                                            const struct gl_trust_entry *entry)
+{
+    return entry->has_vm ? gl_trust_find_vm(trust, &entry->vm) : NULL;
+}
+
+static void rename_guests(struct gl_trust *trust)
+{
+    GL_LIST_FOREACH (node, &trust->entries) {
+        struct gl_trust_entry *entry = ENTRY_OF(node);
+        if (!machine_of(trust, entry) && is_a_machines(trust->vms, trust->n_vms, entry->name))
+            gl_trust_evict(trust, entry, "the hypervisor");
+    }
+    GL_LIST_FOREACH (node, &trust->entries) {
+        struct gl_trust_entry *entry = ENTRY_OF(node);
+        const struct gl_trust_vm *vm = machine_of(trust, entry);
+        entry->vm_there = vm != NULL;
+        if (vm)
+            entry->vm_state = vm->state;
+        if (!vm || strcmp(entry->name, vm->name) == 0)
+            continue;
+        gl_info("guest '%s' (%s) is called '%s' now, as its virtual machine is", entry->name,
+                entry->id, vm->name);
+        entry->fixed = true;
+        call(trust, entry, vm->name);
+    }
+}
+
+void gl_trust_set_vms(struct gl_trust *trust, const struct gl_machine *machines, size_t n)
+{
+    struct naming naming = {
+        .trust = trust, .vms = GL_NEW0_ARRAY(struct gl_trust_vm, n + 1), .n = n};
+    for (size_t i = 0; i < n; i++) {
+        naming.vms[i].id = machines[i].id;
+        naming.vms[i].state = machines[i].state;
+        gl_name_of_vm(machines[i].name, naming.vms[i].base);
+    }
+    qsort(naming.vms, n, sizeof *naming.vms, by_id);
+    name_all(&naming);
+    gl_free(trust->vms);
+    trust->vms = naming.vms;
+    trust->n_vms = n;
+    rename_guests(trust);
+}
