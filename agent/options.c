@@ -8,6 +8,7 @@
 #include "defaults.h"
 #include "escape.h"
 #include "mem.h"
+#include "sys.h"
 
 static const char help_format[] =
     "Usage: guestlink-agent [OPTION]...\n"
@@ -36,18 +37,15 @@ static const char help_format[] =
     "\n"
     "Options win over the configuration.\n"
     "\n"
-    "Signals:\n"
-    "  SIGTERM, SIGINT     say goodbye to the host, end what runs for it, exit\n"
-    "  SIGHUP              read the policy and the log level again; what runs goes on\n"
-    "\n"
-    "Exit status: 0 stopped by a signal, 1 cannot start, 2 bad usage.\n"
+    "%s"
     "\n"
     "Files:\n"
     "  STATE/agent.key     this guest's key; made at the first start, and anew on another\n"
     "                      machine; belongs into no image\n"
     "  STATE/host-trust    the host that is trusted; remove it to trust the next one\n"
     "\n"
-    "A policy that cannot be read denies everything, and the agent stays up to say so.\n";
+    "A policy that cannot be read denies everything, and the agent stays up to say so.\n"
+    "%s";
 
 enum {
     OPTION_CONNECT = 256,
@@ -99,7 +97,7 @@ static enum gl_options_result take_connect(struct gl_settings_options *options, 
 static void help(void)
 {
     char *state = gl_default_state("agent"), *config = gl_default_config("agent");
-    printf(help_format, gl_default_connect, state, config);
+    printf(help_format, gl_default_connect, state, config, gl_sys_help_signals, gl_sys_help_more);
     gl_free(state);
     gl_free(config);
 }

@@ -26,6 +26,11 @@ bool gl_sys_generation(uint8_t ret_generation[GL_SYS_GENERATION_SIZE]);
  * the host. As it is now: the host's CID (2) is so while no device leads to a host. */
 bool gl_sys_is_own_cid(uint32_t cid);
 
+/* For --help, whole lines: how the agent is told to stop and to read its policy again, what its
+ * exit status says; and what comes last. */
+extern const char *const gl_sys_help_signals;
+extern const char *const gl_sys_help_more;
+
 /* The signals that stop the agent, with a 0 at the end, and the one that has it read its policy
  * again; 0: none, an order does (orders.h). */
 extern const int gl_sys_stop_signals[];

@@ -12,9 +12,15 @@
 #include "mem.h"
 #include "user.h"
 #include "windows/principal.h"
+#include "windows/service.h"
 #include "windows/wide.h"
 
 const bool gl_platform_uids_are_shown = false;
+const char *const gl_platform_help_stays =
+    "the command guestlink uses. Runs in this console until Ctrl-C, or as a Windows service:\n"
+    "'sc control guestlink-hostd paramchange' has that one read its file again (rules, trust,\n"
+    "log level).\n";
+const char *const gl_platform_help_more = gl_service_help;
 const char *const gl_platform_superusers = "SYSTEM and Administrators";
 const char *const gl_platform_no_modes =
     "modes are for Unix sockets; the control pipe is open to SYSTEM, Administrators, Hyper-V "

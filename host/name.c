@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "escape.h"
+#include "key.h"
 #include "mem.h"
 #include "utf8.h"
 
@@ -161,11 +162,16 @@ bool gl_name_is_vm(const char *name)
 
 const char *gl_name_ref_fault(const char *ref)
 {
+    const char *chosen = ref;
     size_t len;
+    while (is_alnum(*chosen) || (*chosen && strchr("._-", *chosen)))
+        chosen++;
     if (!*ref)
         return "it is empty";
-    if (strlen(ref) >= GL_NAME_SIZE)
+    if (strlen(ref) >= (gl_name_vms ? GL_NAME_SIZE : GL_FINGERPRINT_SIZE))
         return "it is too long";
+    if (!gl_name_vms && (*chosen || begins_odd(ref)))
+        return "names have letters, digits, '.', '_', '-', and begin with one of the former two";
     if (begins_odd(ref) || *ref == ' ')
         return "no name begins with '-', '.', '_' or a space";
     for (const char *p = ref; *p; p += len) {

@@ -30,6 +30,9 @@ void gl_name_sanitise(const char *proposal, char out[GL_NAME_SIZE]);
 void gl_name_of_vm(const char *vm, char out[GL_NAME_SIZE]);
 /* Whether gl_name_of_vm() can have made it. True for what gl_name_fault() has no objection to. */
 bool gl_name_is_vm(const char *name);
+/* Whether the hypervisors of this system name their machines, so that guests may have such names
+ * (linux/names.c, host-win/names.c). */
+extern const bool gl_name_vms;
 /* Why a guest cannot be meant by this, be it a name, the beginning of one or an id; NULL: it can.
  * Static. */
 const char *gl_name_ref_fault(const char *ref);

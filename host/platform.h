@@ -32,6 +32,11 @@ bool gl_platform_serves_group(const char *name);
  */
 extern const char *const gl_platform_no_modes;
 
+/* For --help: the end of the sentences that say what the daemon does, and what comes last; both are
+ * whole lines. */
+extern const char *const gl_platform_help_stays;
+extern const char *const gl_platform_help_more;
+
 /* What ends the daemon, up to a 0, and what has it read its file again, 0 where no signal does. */
 extern const int gl_platform_stop_signals[];
 extern const int gl_platform_reload_signal;

@@ -320,8 +320,7 @@ static void help(void)
         "                       [--config FILE] [--log-level LEVEL]\n"
         "\n"
         "Accepts the agents of guests, keeps their sessions and serves the control socket that\n"
-        "the command guestlink uses. Stays in the foreground; SIGTERM ends it, SIGHUP has the\n"
-        "file read again (rules, trust, log level).\n"
+        "%s"
         "\n"
         "  --listen ADDR    where agents connect: vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH,\n"
         "                   pipe:NAME; once for each; default %s.\n"
@@ -334,8 +333,10 @@ static void help(void)
         "  --log-level LEVEL   error, warn, info (default) or debug\n"
         "  --help, --version\n"
         "\n"
-        "What the command line says replaces what the file says.\n",
-        gl_default_listen, gl_default_control, state, config);
+        "What the command line says replaces what the file says.\n"
+        "%s",
+        gl_platform_help_stays, gl_default_listen, gl_default_control, state, config,
+        gl_platform_help_more);
     gl_free(state);
     gl_free(config);
 }

@@ -14,6 +14,14 @@
 #include "guid.h"
 #include "mem.h"
 
+const char *const gl_sys_help_signals =
+    "Signals:\n"
+    "  SIGTERM, SIGINT     say goodbye to the host, end what runs for it, exit\n"
+    "  SIGHUP              read the policy and the log level again; what runs goes on\n"
+    "\n"
+    "Exit status: 0 stopped by a signal, 1 cannot start, 2 bad usage.\n";
+const char *const gl_sys_help_more = "";
+
 bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
 {
     char text[64];

@@ -11,11 +11,21 @@
 
 #include "mem.h"
 #include "windows/disk-windows.h"
+#include "windows/service.h"
 #include "windows/smbios.h"
 #include "windows/wide.h"
 
 #define TABLE_MAX (1024u * 1024) /* bytes; they have some thousand */
 #define PROVIDER  0x52534D42u    /* 'RSMB' */
+
+const char *const gl_sys_help_signals =
+    "In a console Ctrl-C stops it: it says goodbye to the host, ends what runs for it, and exits.\n"
+    "As a service it logs to the event log, and\n"
+    "'sc control guestlink-agent paramchange' has it read the policy and the log level again;\n"
+    "what runs goes on.\n"
+    "\n"
+    "Exit status: 0 stopped, 1 cannot start, 2 bad usage.\n";
+const char *const gl_sys_help_more = gl_service_help;
 
 bool gl_sys_machine(uint8_t ret_machine[GL_SYS_MACHINE_SIZE])
 {

@@ -14,6 +14,7 @@
 #define PATH_CHARS 32768u /* the longest there is */
 
 const char gl_service_help[] =
+    "\n"
     "As a Windows service (an elevated console is needed):\n"
     "  install             make it a service that starts with the machine, and its event source\n"
     "  uninstall           stop and remove the service; keys and state stay\n"

@@ -8,6 +8,7 @@
 
 #include "escape.h"
 #include "json.h"
+#include "key.h"
 #include "mem.h"
 #include "name.h"
 #include "terminal.h"
@@ -128,7 +129,7 @@ int gl_cli_check_guest(struct gl_cli *cli, const char *guest)
     const char *fault = gl_name_ref_fault(guest);
     if (!*guest)
         return gl_cli_usage(cli, "the name of the guest is empty");
-    if (strlen(guest) >= GL_NAME_SIZE)
+    if (strlen(guest) >= GL_FINGERPRINT_SIZE && fault)
         return gl_cli_usage(cli, "'%.20s...' cannot be a guest: that is too long", guest);
     return fault ? gl_cli_usage(cli, "'%s' cannot be a guest: %s", guest, fault) : 0;
 }

@@ -21,6 +21,10 @@ uint32_t gl_platform_uid(void)
 }
 
 const bool gl_platform_uids_are_shown = true;
+const char *const gl_platform_help_stays =
+    "the command guestlink uses. Stays in the foreground; SIGTERM ends it, SIGHUP has the\n"
+    "file read again (rules, trust, log level).\n";
+const char *const gl_platform_help_more = "";
 const char *const gl_platform_superusers = "root";
 const char *const gl_platform_no_modes = NULL;
 const int gl_platform_stop_signals[] = {SIGTERM, SIGINT, 0};

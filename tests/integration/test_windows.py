@@ -152,6 +152,36 @@ def test_install_again_and_uninstall_what_is_not_there(services):
     assert result.returncode == 1 and "not installed" in result.err
 
 
+def test_install_registers_the_service_for_guests(machine):
+    """service: the port of guests in Hyper-V's registry while the daemon is installed"""
+    def name():
+        found = [values for key, values in machine.registry().items()
+                 if key.endswith(r"guestcommunicationservices\000003ef-facb-11e6-bd58-64006a7986d3")]
+        return found[0].get("ElementName") if found else None
+
+    cli = os.path.join(WINDOWS_BUILD, "guestlink.exe")
+    assert name() is None
+    machine.ours("guestlink-hostd", "install")
+    assert name() == '"guestlink"'
+    assert "guestlink" in machine.run(cli, "service", "list").out
+    machine.ours("guestlink-hostd", "uninstall")
+    assert name() is None
+    # What somebody has registered by a name of his own is left alone.
+    machine.run(cli, "service", "register", "--port", "1007", "mine")
+    machine.ours("guestlink-hostd", "install")
+    machine.ours("guestlink-hostd", "uninstall")
+    assert name() == '"mine"'
+    machine.run(cli, "service", "unregister", "1007")
+
+
+def test_help_tells_of_windows(machine):
+    """--help: verbs of the service, and no signals"""
+    for name in ("guestlink-hostd", "guestlink-agent"):
+        text = machine.ours(name, "--help").out
+        assert "uninstall" in text and f"sc control {name} paramchange" in text
+        assert "SIG" not in text
+
+
 @pytest.mark.parametrize("words", [("install", "more"), ("start", "-x")])
 def test_verbs_take_nothing_more(machine, words):
     result = machine.ours("guestlink-hostd", *words, check=False)

