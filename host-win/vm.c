@@ -32,13 +32,14 @@ static BSTR text_of(const wchar_t *text)
     return bstr;
 }
 
-/* With this process's own account, which the provider must learn to decide what it may see
- * ("Setting client application process security", learn.microsoft.com). */
-static bool set_blanket(IWbemServices *services)
+/* With this process's own account, which the provider must learn to decide what it may see. Proxies
+ * do not have it of one another ("Setting the security on IWbemServices and other proxies",
+ * learn.microsoft.com). */
+static bool set_blanket(void *proxy)
 {
-    return SUCCEEDED(CoSetProxyBlanket((IUnknown *)services, RPC_C_AUTHN_WINNT, RPC_C_AUTHZ_NONE,
-                                       NULL, RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
-                                       RPC_C_IMP_LEVEL_IMPERSONATE, NULL, EOAC_NONE));
+    return SUCCEEDED(CoSetProxyBlanket((IUnknown *)proxy, RPC_C_AUTHN_WINNT, RPC_C_AUTHZ_NONE, NULL,
+                                       RPC_C_AUTHN_LEVEL_PKT_PRIVACY, RPC_C_IMP_LEVEL_IMPERSONATE,
+                                       NULL, EOAC_NONE));
 }
 
 /* No such namespace: Hyper-V is not installed, and when it is, Windows is started anew. */
@@ -181,7 +182,7 @@ static int list(void *state, struct gl_machine **ret_items, size_t *ret_n)
     SysFreeString(query);
     if (FAILED(result))
         return UV_EIO;
-    int err = take_all(found, ret_items, ret_n);
+    int err = set_blanket(found) ? take_all(found, ret_items, ret_n) : UV_EACCES;
     IEnumWbemClassObject_Release(found);
     return err;
 }

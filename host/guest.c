@@ -155,7 +155,7 @@ enum gl_status gl_guest_resolve(struct gl_daemon *daemon, const struct gl_user *
                                 struct gl_trust_entry **ret_entry, struct gl_why *why)
 {
     if (!*ref || strlen(ref) > REF_MAX) {
-        gl_why(why, 0, "a guest's name has 2 to %d characters", GL_NAME_MAX);
+        gl_why(why, 0, "the name of the guest is %s", *ref ? "too long" : "empty");
         return GL_STATUS_INVALID;
     }
     struct gl_trust_entry *entry = gl_trust_find(daemon->trust, ref);

@@ -21,7 +21,7 @@ struct shared {
     bool ended;               /* the thread has */
     struct gl_machine *items; /* heard, and not yet taken by the loop; NULL: nothing is new */
     size_t n;
-    int error; /* of the last time it was opened; 0: none */
+    int error; /* of the last time it was asked; 0: none */
 };
 
 struct gl_machines {
@@ -31,7 +31,8 @@ struct gl_machines {
     bool has_thread;
     struct gl_machine *items;
     size_t n;
-    bool heard, failed; /* it was said in the log */
+    bool heard;        /* the machines, once at least */
+    bool failed, lost; /* it was said in the log: before that, and after */
     gl_machines_cb on_change;
     void *ctx;
 };
@@ -48,37 +49,37 @@ static void shared_put(struct shared *shared)
 
 /* ------------------------------------------------------------------ the thread */
 
-static void set_error(struct shared *shared, int error)
+/* An answer, or an error: then what was heard before stays. */
+static void report(struct shared *shared, int error, struct gl_machine *items, size_t n)
 {
     uv_mutex_lock(&shared->lock);
     shared->error = error;
-    if (error && shared->async)
+    if (!error) {
+        gl_free(shared->items);
+        shared->items = items ? items : GL_NEW0(struct gl_machine);
+        shared->n = n;
+    }
+    if (shared->async)
         uv_async_send(shared->async);
     uv_mutex_unlock(&shared->lock);
 }
 
-/* One answer. Returns the state to go on with; NULL: the source is closed. */
+/* Once. Returns the state to go on with; NULL: the source is closed. */
 static void *ask(struct shared *shared, void *state)
 {
     struct gl_machine *items = NULL;
     size_t n = 0;
-    if (!state) {
-        int err = shared->source->open(&state);
-        set_error(shared, err);
-        if (err < 0)
-            return NULL;
+    int err = state ? 0 : shared->source->open(&state);
+    if (err < 0) {
+        report(shared, err, NULL, 0);
+        return NULL;
     }
-    if (shared->source->list(state, &items, &n) < 0) {
+    err = shared->source->list(state, &items, &n);
+    report(shared, err, items, n);
+    if (err < 0) {
         shared->source->close(state);
         return NULL;
     }
-    uv_mutex_lock(&shared->lock);
-    gl_free(shared->items);
-    shared->items = items ? items : GL_NEW0(struct gl_machine);
-    shared->n = n;
-    if (shared->async)
-        uv_async_send(shared->async);
-    uv_mutex_unlock(&shared->lock);
     return state;
 }
 
@@ -124,15 +125,24 @@ static bool same(const struct gl_machines *machines, const struct gl_machine *it
     return true;
 }
 
-/* Once: a hypervisor that comes and goes does not fill the log. */
+/* Once each: a hypervisor that comes and goes does not fill the log. */
 static void say(struct gl_machines *machines, int error)
 {
-    if (machines->failed || machines->heard)
+    bool *said = machines->heard ? &machines->lost : &machines->failed;
+    if (*said)
         return;
-    machines->failed = true;
-    gl_info("no hypervisor names this host's virtual machines (%s): guests have the names that "
-            "they propose",
-            error == UV_ENOTSUP ? "there is none" : uv_strerror(error));
+    *said = true;
+    if (machines->heard)
+        gl_warn("the hypervisor does not name its virtual machines any more (%s): guests keep "
+                "their names; it is asked again",
+                uv_strerror(error));
+    else if (error == UV_ENOTSUP)
+        gl_info("no hypervisor here names virtual machines: guests have the names that they "
+                "propose");
+    else
+        gl_warn("the hypervisor does not name its virtual machines (%s): guests have the names "
+                "that they propose; it is asked again",
+                uv_strerror(error));
 }
 
 static void take(struct gl_machines *machines, struct gl_machine *items, size_t n)
@@ -144,7 +154,7 @@ static void take(struct gl_machines *machines, struct gl_machine *items, size_t 
     if (!machines->heard)
         gl_info("the hypervisor names %zu virtual machines", n);
     machines->heard = true;
-    if (changed && machines->on_change)
+    if (changed)
         machines->on_change(machines->ctx, items, n);
 }
 
@@ -213,28 +223,4 @@ void gl_machines_free(struct gl_machines *machines)
         uv_thread_join(&machines->thread);
     shared_put(shared);
     uv_close((uv_handle_t *)&machines->async, on_closed);
-}
-
-/* ------------------------------------------------------------------ asking */
-
-const struct gl_machine *gl_machines_by_id(const struct gl_machines *machines,
-                                           const struct gl_guid *id)
-{
-    for (size_t i = 0; machines && i < machines->n; i++)
-        if (gl_guid_equal(&machines->items[i].id, id))
-            return &machines->items[i];
-    return NULL;
-}
-
-size_t gl_machines_by_name(const struct gl_machines *machines, const char *name,
-                           const struct gl_machine **ret_machine)
-{
-    size_t found = 0;
-    for (size_t i = 0; machines && i < machines->n; i++) {
-        if (strcmp(machines->items[i].name, name) != 0)
-            continue;
-        if (found++ == 0)
-            *ret_machine = &machines->items[i];
-    }
-    return found;
 }

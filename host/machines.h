@@ -46,24 +46,17 @@ extern const struct gl_machines_source *const gl_machines_system;
 
 struct gl_machines;
 
-/* What was heard is something else than before. */
+/* What was heard is something else than before; valid until the next one, or gl_machines_free(). */
 typedef void (*gl_machines_cb)(void *ctx, const struct gl_machine *items, size_t n);
 
 /*
- * Asks at once and then every `every_ms`; says in the log when the machines are known for the first
- * time, or why they are not. source NULL: returns NULL, which all of these take as "no machines".
- * Does not keep the loop alive. on_change may be NULL.
+ * Asks at once and then every `every_ms`; says in the log, once each, that the machines are known,
+ * why they are not, and that they are not heard of any more. source NULL: returns NULL. Does not
+ * keep the loop alive.
  */
 struct gl_machines *gl_machines_new(uv_loop_t *loop, const struct gl_machines_source *source,
                                     unsigned every_ms, gl_machines_cb on_change, void *ctx);
-/* Waits a second at most for a source that hangs, and leaves it behind then. */
+/* Waits a second at most for a source that hangs, and leaves it behind then. NULL is nothing. */
 void gl_machines_free(struct gl_machines *machines);
-
-/* What was heard last; valid until the loop runs again. NULL: no such machine. */
-const struct gl_machine *gl_machines_by_id(const struct gl_machines *machines,
-                                           const struct gl_guid *id);
-/* How many have exactly this name; *ret_machine is one of them if there is any. */
-size_t gl_machines_by_name(const struct gl_machines *machines, const char *name,
-                           const struct gl_machine **ret_machine);
 
 #endif

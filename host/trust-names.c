@@ -180,7 +180,28 @@ static void name_plain(struct naming *naming, bool known)
     }
 }
 
-/* All others have a number. */
+/* Of machines before this one that share its name: if each has taken a number, the next one is
+ * free, which is found at once also where thousands are called alike. */
+static unsigned namesakes_before(const struct naming *naming, size_t i)
+{
+    unsigned n = 0;
+    for (size_t k = 0; k < i; k++)
+        n += gl_name_alike(naming->vms[k].base, naming->vms[i].base);
+    return n;
+}
+
+static void number(struct naming *naming, size_t i)
+{
+    char name[GL_NAME_SIZE];
+    unsigned n = namesakes_before(naming, i);
+    n = n ? n : 1;
+    do
+        gl_name_number(naming->vms[i].base, ++n, name);
+    while (!is_left(naming, name) || is_taken(naming->trust, name, NULL));
+    give(&naming->vms[i], name);
+}
+
+/* All others have a number, their own one if they have any. */
 static void name_numbered(struct naming *naming)
 {
     for (size_t i = 0; i < naming->n; i++) {
@@ -190,17 +211,9 @@ static void name_numbered(struct naming *naming)
             is_left(naming, present))
             give(vm, present);
     }
-    for (size_t i = 0; i < naming->n; i++) {
-        struct gl_trust_vm *vm = &naming->vms[i];
-        char name[GL_NAME_SIZE] = "";
-        for (unsigned n = 2; !*vm->name && !*name; n++) {
-            gl_name_number(vm->base, n, name);
-            if (!is_left(naming, name) || is_taken(naming->trust, name, NULL))
-                *name = '\0';
-        }
-        if (!*vm->name)
-            give(vm, name);
-    }
+    for (size_t i = 0; i < naming->n; i++)
+        if (!*naming->vms[i].name)
+            number(naming, i);
 }
 
 static void name_all(struct naming *naming)

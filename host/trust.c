@@ -213,6 +213,27 @@ static bool make_room_pending(struct gl_trust *trust, const struct gl_trust_clai
     return true;
 }
 
+/* Guests of machines that were removed, the longest away first: where machines come and go they
+ * would fill the store. */
+static bool drop_orphan(struct gl_trust *trust)
+{
+    struct gl_trust_entry *oldest = NULL;
+    GL_LIST_FOREACH (node, &trust->entries) {
+        struct gl_trust_entry *entry = ENTRY_OF(node);
+        if (entry->has_vm && !entry->vm_there && trust->n_vms &&
+            entry->state == GL__TRUST_STATE__TRUST_STATE_ACCEPTED && !entry->has_offered &&
+            !(trust->is_live && trust->is_live(entry)) &&
+            (!oldest || entry->last_seen < oldest->last_seen))
+            oldest = entry;
+    }
+    if (!oldest)
+        return false;
+    gl_info("guest '%s' (%s) is forgotten: its virtual machine is gone, and too many are known",
+            oldest->name, oldest->id);
+    drop(trust, oldest);
+    return true;
+}
+
 /*
  * Room for one more new key of this place. *ret_crowded: keys of the place had to go, or have had
  * to, while this one waits: its name may just now have been another key's.
@@ -226,7 +247,8 @@ static bool make_room(struct gl_trust *trust, const struct gl_trust_claim *claim
         count_first_use(trust, claim->place) >= GL_TRUST_FIRST_USE_MAX &&
         !drop_fleeting(trust, claim->place))
         return false;
-    return trust->count < GL_TRUST_GUESTS_MAX || drop_fleeting(trust, fullest_place(trust));
+    return trust->count < GL_TRUST_GUESTS_MAX || drop_fleeting(trust, fullest_place(trust)) ||
+           drop_orphan(trust);
 }
 
 static enum gl_status introduce(struct gl_trust *trust, const struct gl_trust_claim *claim,
@@ -299,7 +321,7 @@ static void take_fixed_name(struct gl_trust *trust, struct gl_trust_entry *entry
         snprintf(entry->name, sizeof entry->name, "%s", name);
     }
     entry->fixed = true;
-    entry->has_vm = false;
+    entry->has_vm = entry->vm_there = false;
     trust->dirty = true;
 }
 

@@ -57,7 +57,7 @@ struct gl_trust_entry {
     bool fixed;  /* the name is the configuration's or hypervisor's */
     bool has_vm; /* the name is that of the machine: */
     struct gl_guid vm;
-    bool vm_there; /* the hypervisor has it at present, in this state: */
+    bool vm_there; /* the hypervisor has it at present (then has_vm too), in this state: */
     enum gl_machine_state vm_state;
     Gl__TrustState state;              /* ACCEPTED, PENDING, REVOKED or DUPLICATE */
     uint64_t first_seen, last_seen;    /* seconds since 1970 */

@@ -15,16 +15,21 @@
 
 /* ------------------------------------------------------------------ what changes */
 
-/* It came before its machine was known. */
+/* It came before its machine was known. A copy of another machine is not let in otherwise: whoever
+ * calls the original must not reach the copy. */
 static void adopt(struct gl_daemon *daemon, struct gl_trust_entry *entry)
 {
     struct gl_guest *guest = entry->owner;
     struct gl_address address;
-    if (!guest || !guest->session || entry->has_vm)
+    if (!guest || !guest->session)
         return;
     gl_session_address(guest->session, &address);
-    if (address.kind == GL_ADDRESS_HVSOCK)
-        gl_trust_adopt(daemon->trust, entry, &address.vm);
+    if (address.kind != GL_ADDRESS_HVSOCK)
+        return;
+    gl_trust_adopt(daemon->trust, entry, &address.vm);
+    if (entry->vm_there && !gl_guid_equal(&entry->vm, &address.vm))
+        gl_session_dismiss(guest, GL_STATUS_DUPLICATE_KEY,
+                           "its key is another virtual machine's: a copy must make a new key");
 }
 
 static void on_change(void *ctx, const struct gl_machine *items, size_t n)

@@ -80,11 +80,9 @@ const struct gl_command gl_command_ls = {
     .help =
         "STATE is connected, detached (the link broke and is awaited back), gone, or what keeps\n"
         "the guest out: pending, revoked, key mismatch, duplicate key (see 'guestlink trust ls',\n"
-        "or 'guestlink doctor' for what to do). On a Hyper-V host virtual machines that no agent "
-        "has\n"
-        "connected from are listed too, as 'no agent', and before that, and before 'gone', is "
-        "what\n"
-        "the hypervisor says of the machine: running, off, saved, paused or changing.\n",
+        "or 'guestlink doctor' for what to do). On a Hyper-V host virtual machines that no agent\n"
+        "has connected from are listed too, as 'no agent'; before that, and before 'gone', is\n"
+        "what the hypervisor says of the machine: running, off, saved, paused or changing.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -240,6 +240,13 @@ function Check-Service([string] $program, [string] $name) {
             Expect ($LASTEXITCODE -eq 0) "start: $LASTEXITCODE"
             (& $program status)
         }
+        if ($name -eq 'guestlink-hostd') {
+            Check "service $name has its port registered" {
+                $element = (Get-ItemProperty (Join-Path $services '000003ef-facb-11e6-bd58-64006a7986d3')).ElementName
+                Expect ([bool] $element) 'no ElementName'
+                "port 1007, '$element'"
+            }
+        }
         Check "service $name privileges" {
             $text = (& sc.exe qprivs $name) -join ' '
             Expect ($text -notmatch 'SeDebugPrivilege|SeLoadDriverPrivilege') $text
@@ -300,17 +307,49 @@ function Check-Console {
     Check 'exec -t (ConPTY)' { 'skip: by eye; see doc/WINDOWS-CHECKLIST.md' }
 }
 
+# What `guestlink ls` says of a guest; nothing: it is not there.
+function Get-Guest([string] $name, [string] $control) {
+    ((Guestlink @('--json', 'ls') $control).Out | ConvertFrom-Json).guests | Where-Object { $_.name -ceq $name }
+}
+
 function Check-VirtualMachine {
     $control = 'guestlink-control'
+    $id = (Get-VM -Name $VM).Id.ToString()
     Check 'the virtual machine is listed' {
-        $r = Guestlink @('ls') $control
-        Expect ($r.Out -match [regex]::Escape($VM)) $r.Out
-        'by its name'
+        Wait-Until { (Get-Guest $VM $control) } 15 "'$VM' in guestlink ls"
+        $guest = Get-Guest $VM $control
+        Expect ($guest.vm -eq $id) "its id is $($guest.vm), not $id"
+        Expect ($guest.machine -eq 'running') "its machine is $($guest.machine)"
+        "by its name, id $id"
+    }
+    Check 'all virtual machines are listed, with an agent or without' {
+        $known = @(((Guestlink @('--json', 'ls') $control).Out | ConvertFrom-Json).guests | ForEach-Object { $_.vm })
+        $missing = @(Get-VM | Where-Object { $known -notcontains $_.Id.ToString() } | ForEach-Object { $_.Name })
+        Expect ($missing.Count -eq 0) "missing: $($missing -join ', ')"
+        "$($known.Count)"
     }
     Check-Spine 'vm' $VM $control
     if (-not $Disturb) {
         Check 'the virtual machine is disturbed' { 'skip: only with -Disturb' }
         return
+    }
+    Check 'renamed, with spaces and signs' {
+        $other = "$VM (guestlink's check) 2"
+        try {
+            Rename-VM -Name $VM -NewName $other
+            Wait-Until { (Get-Guest $other $control) } 30 "'$other' in guestlink ls"
+            Expect ((Get-Guest $other $control).vm -eq $id) 'another id'
+            $r = Guestlink @('exec', $other, '--', 'hostname') $control
+            Expect ($r.Status -eq 0) $r.Err
+            $r = Guestlink @('exec', $VM, '--', 'hostname') $control
+            Expect ($r.Status -eq 125) "by the old name: status $($r.Status)"
+            $r = Guestlink @('rename', $other, 'mine') $control
+            Expect ($r.Status -eq 1) "guestlink rename: status $($r.Status)"
+        } finally {
+            Rename-VM -Name $other -NewName $VM
+        }
+        Wait-Until { (Get-Guest $VM $control) } 30 "'$VM' in guestlink ls again"
+        'followed, there and back'
     }
     $words = @('exec', $VM, '--', 'powershell', '-NoProfile', '-Command', '1..60|%{$_;sleep 1}')
     if ((Guestlink @('--json', 'info', $VM) $control).Out -match '"linux"') {

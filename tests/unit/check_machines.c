@@ -23,7 +23,9 @@ static bool hangs;
 
 static unsigned tried;
 static unsigned changes; /* that were told, */
-static size_t told_n;    /* of so many machines the last time */
+static size_t told_n;    /* of so many machines the last time: */
+static struct gl_machine told[4];
+static unsigned warned, informed; /* lines of the log */
 
 static int open_it(void **ret_state)
 {
@@ -40,9 +42,18 @@ static int open_it(void **ret_state)
 static void on_change(void *ctx, const struct gl_machine *items, size_t n)
 {
     ck_assert_ptr_eq(ctx, &changes);
-    ck_assert(n == 0 || items[0].name[0]);
+    ck_assert_uint_le(n, 4);
+    memcpy(told, items, n * sizeof *items);
     changes++;
     told_n = n;
+}
+
+static void on_line(enum gl_log_level level, const char *line, void *data)
+{
+    (void)line;
+    (void)data;
+    warned += level == GL_LOG_WARN;
+    informed += level == GL_LOG_INFO;
 }
 
 static int list(void *state, struct gl_machine **ret_items, size_t *ret_n)
@@ -92,7 +103,8 @@ static void set_up(void)
     away = 0;
     tried = changes = 0;
     told_n = 0;
-    gl_log_set_level(GL_LOG_ERROR);
+    warned = informed = 0;
+    gl_log_set_sink(on_line, NULL);
 }
 
 static void tear_down(void)
@@ -100,6 +112,7 @@ static void tear_down(void)
     uv_close((uv_handle_t *)&alive, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     ck_assert_int_eq(uv_loop_close(&loop), 0);
+    gl_log_set_sink(NULL, NULL);
 }
 
 static struct gl_guid id_of(unsigned number)
@@ -119,36 +132,48 @@ static void put(size_t at, unsigned id, const char *name)
     uv_mutex_unlock(&lock);
 }
 
-static size_t count(struct gl_machines *machines, const char *name)
+static size_t count(const char *name)
 {
-    const struct gl_machine *found;
-    return gl_machines_by_name(machines, name, &found);
+    size_t n = 0;
+    for (size_t i = 0; i < told_n; i++)
+        n += strcmp(told[i].name, name) == 0;
+    return n;
 }
 
 /* Until so many have the name; Check's own limit ends it otherwise. */
-static void await(struct gl_machines *machines, const char *name, size_t wanted)
+static void await(const char *name, size_t wanted)
 {
-    while (count(machines, name) != wanted)
+    while (count(name) != wanted)
         uv_run(&loop, UV_RUN_ONCE);
 }
 
-START_TEST(found_by_name_and_id)
+/* Until it was asked so many times more. */
+static void await_asked(unsigned more)
 {
-    const struct gl_machine *found;
-    struct gl_guid two = id_of(2), nine = id_of(9);
+    uv_mutex_lock(&lock);
+    unsigned before = asked;
+    uv_mutex_unlock(&lock);
+    for (bool again = false; !again;) {
+        uv_run(&loop, UV_RUN_ONCE);
+        uv_mutex_lock(&lock);
+        again = asked >= before + more;
+        uv_mutex_unlock(&lock);
+    }
+}
+
+START_TEST(what_the_source_has_is_told)
+{
+    struct gl_guid two = id_of(2);
     put(0, 1, "My VM");
     put(1, 2, "db");
     struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
-    ck_assert_uint_eq(count(machines, "db"), 0); /* nothing was heard yet */
-    await(machines, "db", 1);
-    ck_assert_uint_eq(gl_machines_by_name(machines, "db", &found), 1);
-    ck_assert(gl_guid_equal(&found->id, &two) && found->state == GL_MACHINE_RUNNING);
-    ck_assert_str_eq(gl_machines_by_id(machines, &two)->name, "db");
-    ck_assert_ptr_null(gl_machines_by_id(machines, &nine));
-    ck_assert_uint_eq(count(machines, "My VM"), 1);
-    ck_assert_uint_eq(count(machines, "my vm"), 0);
-    ck_assert_uint_eq(count(machines, "My"), 0);
+    ck_assert_uint_eq(changes, 0); /* nothing was heard yet */
+    await("db", 1);
+    ck_assert(gl_guid_equal(&told[1].id, &two) && told[1].state == GL_MACHINE_RUNNING);
+    ck_assert_uint_eq(count("My VM"), 1);
     gl_machines_free(machines);
+    ck_assert_uint_eq(informed, 1);
+    ck_assert_uint_eq(warned, 0);
     ck_assert_uint_eq(opened, 1);
     ck_assert_uint_eq(closed, 1);
 }
@@ -158,16 +183,16 @@ START_TEST(renamed_doubled_and_gone)
 {
     put(0, 1, "old");
     struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
-    await(machines, "old", 1);
+    await("old", 1);
     put(0, 1, "new");
-    await(machines, "new", 1);
-    ck_assert_uint_eq(count(machines, "old"), 0);
+    await("new", 1);
+    ck_assert_uint_eq(count("old"), 0);
     put(1, 2, "new");
-    await(machines, "new", 2);
+    await("new", 2);
     uv_mutex_lock(&lock);
     n_present = 0;
     uv_mutex_unlock(&lock);
-    await(machines, "new", 0);
+    await("new", 0);
     gl_machines_free(machines);
 }
 END_TEST
@@ -181,7 +206,7 @@ START_TEST(a_source_that_fails_is_tried_again)
     uv_mutex_lock(&lock);
     away = 0;
     uv_mutex_unlock(&lock);
-    await(machines, "one", 1);
+    await("one", 1);
     uv_mutex_lock(&lock);
     broken = true;
     unsigned before = closed;
@@ -192,12 +217,12 @@ START_TEST(a_source_that_fails_is_tried_again)
         closed_it = closed > before;
         uv_mutex_unlock(&lock);
     }
-    ck_assert_uint_eq(count(machines, "one"), 1);
+    ck_assert_uint_eq(count("one"), 1);
     put(0, 1, "two");
     uv_mutex_lock(&lock);
     broken = false;
     uv_mutex_unlock(&lock);
-    await(machines, "two", 1);
+    await("two", 1);
     gl_machines_free(machines);
     ck_assert_uint_eq(opened, closed);
 }
@@ -232,17 +257,9 @@ START_TEST(changes_are_told)
 {
     put(0, 1, "one");
     struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
-    await(machines, "one", 1);
+    await("one", 1);
     ck_assert_uint_eq(changes, 1);
-    uv_mutex_lock(&lock);
-    unsigned before = asked;
-    uv_mutex_unlock(&lock);
-    for (bool again = false; !again;) {
-        uv_run(&loop, UV_RUN_ONCE);
-        uv_mutex_lock(&lock);
-        again = asked >= before + 3;
-        uv_mutex_unlock(&lock);
-    }
+    await_asked(3);
     ck_assert_uint_eq(changes, 1);
     uv_mutex_lock(&lock);
     present[0].state = GL_MACHINE_PAUSED;
@@ -272,16 +289,53 @@ START_TEST(where_there_is_none_it_is_not_asked_again)
     uv_mutex_unlock(&lock);
     gl_machines_free(machines);
     ck_assert_uint_eq(opened + changes, 0);
+    ck_assert_uint_eq(informed, 1);
+    ck_assert_uint_eq(warned, 0);
+}
+END_TEST
+
+/* Also one that can be opened and does not answer; the log has a line for each thing that is new.
+ */
+START_TEST(what_fails_is_said_once)
+{
+    away = UV_EACCES;
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
+    for (bool again = false; !again;) {
+        uv_run(&loop, UV_RUN_ONCE);
+        uv_mutex_lock(&lock);
+        again = tried > 2;
+        uv_mutex_unlock(&lock);
+    }
+    ck_assert_uint_eq(warned, 1);
+    uv_mutex_lock(&lock);
+    broken = true;
+    away = 0;
+    uv_mutex_unlock(&lock);
+    await_asked(3);
+    ck_assert_uint_eq(warned, 1);
+    uv_mutex_lock(&lock);
+    broken = false;
+    uv_mutex_unlock(&lock);
+    put(0, 1, "one");
+    await("one", 1);
+    ck_assert_uint_eq(informed, 1);
+    for (unsigned n = 0; n < 3; n++) {
+        uv_mutex_lock(&lock);
+        broken = !broken;
+        uv_mutex_unlock(&lock);
+        await_asked(3);
+    }
+    ck_assert_uint_eq(warned, 2);
+    ck_assert_uint_eq(informed, 1);
+    ck_assert_uint_eq(count("one"), 1);
+    gl_machines_free(machines);
 }
 END_TEST
 
 START_TEST(without_a_hypervisor)
 {
-    struct gl_guid one = id_of(1);
-    struct gl_machines *machines = gl_machines_new(&loop, NULL, EVERY_MS, NULL, NULL);
+    struct gl_machines *machines = gl_machines_new(&loop, NULL, EVERY_MS, on_change, &changes);
     ck_assert_ptr_null(machines);
-    ck_assert_uint_eq(count(machines, "x"), 0);
-    ck_assert_ptr_null(gl_machines_by_id(machines, &one));
     gl_machines_free(machines);
 }
 END_TEST
@@ -291,12 +345,13 @@ static Suite *suite(void)
     Suite *suite = suite_create("machines");
     TCase *tcase = tcase_create("machines");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_test(tcase, found_by_name_and_id);
+    tcase_add_test(tcase, what_the_source_has_is_told);
     tcase_add_test(tcase, renamed_doubled_and_gone);
     tcase_add_test(tcase, a_source_that_fails_is_tried_again);
     tcase_add_test(tcase, a_source_that_hangs_is_left_behind);
     tcase_add_test(tcase, changes_are_told);
     tcase_add_test(tcase, where_there_is_none_it_is_not_asked_again);
+    tcase_add_test(tcase, what_fails_is_said_once);
     tcase_add_test(tcase, without_a_hypervisor);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -404,6 +404,71 @@ START_TEST(odd_names)
 }
 END_TEST
 
+/* Nobody means it, but whoever makes machines by a script may call them all alike: the daemon must
+ * not stand still for that. */
+START_TEST(as_many_as_there_can_be_and_all_of_one_name)
+{
+    struct gl_machine *all = GL_NEW0_ARRAY(struct gl_machine, GL_MACHINES_MAX);
+    for (unsigned i = 0; i < GL_MACHINES_MAX; i++) {
+        all[i].id.bytes[0] = (uint8_t)(i >> 8);
+        all[i].id.bytes[1] = (uint8_t)i;
+        strcpy(all[i].name, i % 2 ? "web server" : "Web Server");
+    }
+    uint64_t start = uv_hrtime();
+    gl_trust_set_vms(trust, all, GL_MACHINES_MAX);
+    ck_assert_uint_lt((uv_hrtime() - start) / 1000000, 30000);
+    ck_assert_str_eq(gl_trust_find_vm(trust, &all[0].id)->name, "Web Server");
+    ck_assert_str_eq(gl_trust_find_vm(trust, &all[1].id)->name, "web server-2");
+    ck_assert_str_eq(gl_trust_find_vm(trust, &all[4095].id)->name, "web server-4096");
+    gl_free(all);
+}
+END_TEST
+
+static bool is_first(const struct gl_trust_entry *entry)
+{
+    return entry->number == 1;
+}
+
+/* Machines that come and go do not fill the store for good; guests that are here stay, and all of
+ * them while the hypervisor says nothing. */
+START_TEST(guests_of_removed_machines_make_room)
+{
+    uint8_t key[GL_KEY_SIZE] = {9, 9, 9};
+    trust->is_live = is_first;
+    for (unsigned i = 0; i < GL_TRUST_GUESTS_MAX; i++) {
+        uint8_t some[GL_KEY_SIZE] = {1, (uint8_t)(i >> 8), (uint8_t)i};
+        struct gl_trust_entry *entry = gl_trust_entry_new(some);
+        snprintf(entry->name, sizeof entry->name, "g%u", i);
+        entry->fixed = entry->has_vm = true;
+        entry->vm = id_of(200);
+        entry->vm.bytes[1] = some[1];
+        entry->vm.bytes[2] = some[2];
+        entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
+        entry->last_seen = NOW + i;
+        gl_trust_append(trust, entry);
+        trust->count++;
+    }
+    struct gl_guid id = id_of(1);
+    struct gl_trust_entry *entry;
+    struct gl_why why;
+    const struct gl_trust_claim claim = {.key = key,
+                                         .vm = &id,
+                                         .place = "p",
+                                         .quota = 8,
+                                         .address = "a",
+                                         .software = "",
+                                         .now_s = NOW};
+    ck_assert_int_eq(gl_trust_judge(trust, &claim, &entry, &why), GL_STATUS_LIMIT);
+    add(1, "new");
+    announce();
+    ck_assert_int_eq(gl_trust_judge(trust, &claim, &entry, &why), GL_STATUS_OK);
+    ck_assert_str_eq(entry->name, "new");
+    ck_assert_ptr_nonnull(gl_trust_find(trust, "g0"));
+    ck_assert_ptr_null(gl_trust_find(trust, "g1"));
+    ck_assert_ptr_nonnull(gl_trust_find(trust, "g2"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("vm-names");
@@ -423,6 +488,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, who_came_before_the_hypervisor_spoke);
     tcase_add_test(tcase, renamed_by_the_hypervisor_alone);
     tcase_add_test(tcase, odd_names);
+    tcase_add_test(tcase, as_many_as_there_can_be_and_all_of_one_name);
+    tcase_add_test(tcase, guests_of_removed_machines_make_room);
     suite_add_tcase(s, tcase);
     return s;
 }

@@ -208,6 +208,30 @@ START_TEST(who_is_connected_gets_the_name_and_keeps_it)
 }
 END_TEST
 
+/* It came before the hypervisor was heard: afterwards it would not have been let in. */
+START_TEST(a_copy_that_came_too_early_is_sent_away)
+{
+    struct gl_transport *ends[2];
+    struct gl_session_terms terms = {.payload_max = 16384, .streams_max = 16};
+    add(1, "origin", GL_MACHINE_OFF);
+    add(2, "copy", GL_MACHINE_RUNNING);
+    gl_trust_set_vms(daemon_.trust, present, n_present);
+    struct gl_trust_entry *entry = come(1, 1, "x");
+    ck_assert_str_eq(entry->name, "origin");
+    gl_trust_set_vms(daemon_.trust, NULL, 0); /* as after a start */
+    struct gl_guest *guest = gl_guest_of(&daemon_, come(1, 2, "x"));
+    ck_assert_ptr_eq(guest->entry, entry);
+    gl_memory_pair(&loop, false, ends);
+    ends[0]->peer.address = (struct gl_address){.kind = GL_ADDRESS_HVSOCK, .vm = id_of(2)};
+    gl_session_start(guest, &terms, ends[0], NULL, 0);
+    gl_vms_start(&daemon_, &source);
+    gl_unit_run_until(!guest->session);
+    ck_assert_str_eq(entry->name, "origin");
+    gl_transport_close(ends[1]);
+    gl_unit_run_until(gl_list_empty(&daemon_.sessions));
+}
+END_TEST
+
 START_TEST(without_a_hypervisor)
 {
     struct gl_why why;
@@ -226,6 +250,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_machine_without_an_agent_is_no_riddle);
     tcase_add_test(tcase, only_silent_machines_are_listed_apart);
     tcase_add_test(tcase, who_is_connected_gets_the_name_and_keeps_it);
+    tcase_add_test(tcase, a_copy_that_came_too_early_is_sent_away);
     tcase_add_test(tcase, without_a_hypervisor);
     suite_add_tcase(s, tcase);
     return s;
