@@ -17,15 +17,23 @@ struct gl_agent {
 
 /* ------------------------------------------------------------------ gate */
 
-static enum gl_policy_answer ask(struct gl_agent *agent, const struct gl_call *call,
-                                 const struct gl_policy_question *detail, bool open,
-                                 const char **ret_text)
+/* With what the call itself tells. */
+static struct gl_policy_question question_of(const struct gl_call *call,
+                                             const struct gl_policy_question *detail)
 {
     struct gl_policy_question question = *detail;
     question.service = gl_call_service(call)->name;
     question.group = gl_call_service(call)->group;
     question.method = gl_call_method(call)->name;
     question.caller = gl_call_caller(call)->user;
+    return question;
+}
+
+static enum gl_policy_answer ask(struct gl_agent *agent, const struct gl_call *call,
+                                 const struct gl_policy_question *detail, bool open,
+                                 const char **ret_text)
+{
+    struct gl_policy_question question = question_of(call, detail);
     return gl_policy_ask(agent->settings->policy, &question, open, ret_text);
 }
 
@@ -87,6 +95,14 @@ enum gl_status gl_agent_permit_early(struct gl_call *call, const struct gl_polic
         return GL_STATUS_OK;
     gl_audit_detail(&agent->audit, call, detail, *ret_text);
     return GL_STATUS_DENIED;
+}
+
+bool gl_agent_shuns_elusive(struct gl_call *call)
+{
+    struct gl_agent *agent = gl_agent_of(call);
+    struct gl_policy_question question =
+        question_of(call, &(struct gl_policy_question){.method = NULL});
+    return gl_policy_shuns_elusive(agent->settings->policy, &question);
 }
 
 void gl_agent_note_problem(struct gl_call *call, enum gl_status status, const char *path)

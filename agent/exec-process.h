@@ -53,8 +53,10 @@ struct gl_exec_spec {
     const char *password;   /* Windows: of `user`; NULL: none */
     const char *session;    /* Windows: as whoever is logged on there, on that desktop: "console" or
                                a number; NULL: none */
-    bool login_shell;       /* the account's shell as a login shell; argv is not used */
-    bool terminal;          /* one terminal for all three, output comes on GL_EXEC_STDOUT */
+    bool local_only;  /* Windows: no share is looked at, wherever the program's name, PATH or a
+                         link may lead: PERMISSION_DENIED */
+    bool login_shell; /* the account's shell as a login shell; argv is not used */
+    bool terminal;    /* one terminal for all three, output comes on GL_EXEC_STDOUT */
     unsigned columns, rows; /* of it; 0: 80, 24 */
     const char *term;       /* TERM for it; NULL: "xterm" */
     bool stdin_open;        /* else /dev/null, also with a terminal: nobody types there */
@@ -63,8 +65,9 @@ struct gl_exec_spec {
 
 /* What was found: to be judged before it runs. */
 struct gl_exec_target {
-    const char *program; /* absolute, symbolic links resolved */
-    const char *user;    /* name of the account, or its number in decimal if it has none */
+    const char *program;   /* absolute, symbolic links resolved */
+    const char *user;      /* name of the account, or its number in decimal if it has none */
+    const char *directory; /* Windows: the one asked for, links resolved; else NULL */
 };
 
 struct gl_exec_result {

@@ -184,24 +184,51 @@ static bool names_elusive(const struct gl_policy_rule *rule, enum field field, c
     return names;
 }
 
+/* Whether there is a deny rule that such a path could be a way around. */
+static bool guards_paths(const struct gl_policy *policy, const struct gl_policy_question *question)
+{
+    struct gl_policy_question any = *question;
+    any.program = any.path = any.env = NULL;
+    GL_LIST_FOREACH (node, &policy->rules) {
+        const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
+        if (rule->deny && (rule->when[PROGRAM].count || rule->when[PATH].count) &&
+            rule_applies(rule, &any, true, false) != NO)
+            return true;
+    }
+    return false;
+}
+
 static bool refuses_elusive(const struct gl_policy *policy,
                             const struct gl_policy_question *question, bool open, bool guarded)
 {
     enum field field = question->program ? PROGRAM : PATH;
     const char *value = question->program ? question->program : question->path;
-    struct gl_policy_question any = *question;
-    bool guards = false, named = false;
-    any.program = any.path = any.env = NULL;
     GL_LIST_FOREACH (node, &policy->rules) {
         const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
-        if (rule->deny)
-            guards = guards || ((rule->when[PROGRAM].count || rule->when[PATH].count) &&
-                                rule_applies(rule, &any, true, false) != NO);
-        else
-            named = named || (names_elusive(rule, field, value) &&
-                              rule_applies(rule, question, open, guarded) != NO);
+        if (!rule->deny && names_elusive(rule, field, value) &&
+            rule_applies(rule, question, open, guarded) != NO)
+            return false;
     }
-    return guards && !named;
+    return guards_paths(policy, question);
+}
+
+static bool has_elusive(const struct patterns *when)
+{
+    for (size_t i = 0; i < when->count; i++)
+        if (gl_sys_path_eludes(when->text[i]))
+            return true;
+    return false;
+}
+
+bool gl_policy_shuns_elusive(const struct gl_policy *policy,
+                             const struct gl_policy_question *question)
+{
+    GL_LIST_FOREACH (node, &policy->rules) {
+        const struct gl_policy_rule *rule = GL_CONTAINER_OF(node, struct gl_policy_rule, link);
+        if (!rule->deny && (has_elusive(&rule->when[PROGRAM]) || has_elusive(&rule->when[PATH])))
+            return false;
+    }
+    return guards_paths(policy, question);
 }
 
 /* The first rule of a kind that applies for certain, or NULL; *ret_maybe: one might apply. */

@@ -74,6 +74,14 @@ enum gl_policy_answer gl_policy_ask(const struct gl_policy *policy,
                                     const char **ret_text);
 
 /*
+ * Whether every path that may be another way to something (see above) would be denied, so that what
+ * leads to one need not be followed: a deny rule on paths or programs could apply, and no rule that
+ * allows has a pattern for such paths.
+ */
+bool gl_policy_shuns_elusive(const struct gl_policy *policy,
+                             const struct gl_policy_question *question);
+
+/*
  * Whether a variable, "NAME=value", is only about language, time zone and terminal, so that nobody
  * need be asked: LANG, LANGUAGE, LC_*, TZ, TERM, COLORTERM, NO_COLOR, COLUMNS and LINES, with a
  * value that holds no % and leads to no file (with / or : first, or .. in it).

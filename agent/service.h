@@ -52,6 +52,11 @@ enum gl_status gl_agent_permit_early(struct gl_call *call, const struct gl_polic
  */
 void gl_agent_note_problem(struct gl_call *call, enum gl_status status, const char *path);
 /*
+ * Whether each path that may be another way to something (gl_sys_path_eludes) would be refused,
+ * whatever it is, so that none need be looked at. Otherwise some may be.
+ */
+bool gl_agent_shuns_elusive(struct gl_call *call);
+/*
  * Does the answer to this call depend on program, path or user at all? If not, a handler that would
  * have to ask for each file of a tree asks once for the whole.
  */

@@ -104,7 +104,12 @@ static enum gl_status on_resolved(void *ctx, const struct gl_exec_target *target
 {
     struct job *job = ctx;
     struct gl_policy_question question = {.program = target->program, .user = target->user};
-    enum gl_status status = gl_agent_permit(job->call, &question, ret_text);
+    enum gl_status status = GL_STATUS_OK;
+    if (target->directory && gl_sys_path_eludes(target->directory))
+        status = gl_agent_permit_early(
+            job->call, &(struct gl_policy_question){.path = target->directory}, ret_text);
+    if (status == GL_STATUS_OK)
+        status = gl_agent_permit(job->call, &question, ret_text);
     for (size_t i = 0; status == GL_STATUS_OK && job->env[i]; i++)
         status = judge_variable(job, &question, job->env[i], ret_text);
     return status;
@@ -296,6 +301,7 @@ static int start_process(struct job *job, uv_loop_t *loop, const Gl__ExecStart *
         .user = *start->user ? start->user : NULL,
         .password = *start->password ? start->password : NULL,
         .session = *start->session ? start->session : NULL,
+        .local_only = gl_agent_shuns_elusive(job->call),
         .login_shell = start->login_shell,
         .terminal = start->terminal,
         .columns = start->columns,

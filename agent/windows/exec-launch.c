@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "windows/exec-environment.h"
+#include "windows/exec-image.h"
 #include "windows/exec-quote.h"
 #include "windows/wide.h"
 
@@ -45,6 +46,7 @@ void gl_exec_launch_init(struct gl_exec_launch *launch, const struct gl_exec_spe
         .session = gl_strdup(spec->session),
         .term = gl_strdup(spec->term),
         .login_shell = spec->login_shell,
+        .local_only = spec->local_only,
         .terminal = spec->terminal,
         .columns = spec->columns ? spec->columns : 80,
         .rows = spec->rows ? spec->rows : 24,
@@ -101,11 +103,12 @@ static int make_environment(struct gl_exec_launch *launch)
 static int find_program(struct gl_exec_launch *launch)
 {
     const wchar_t *home = gl_exec_environment_get(launch->environment, L"USERPROFILE");
-    launch->folder = gl_exec_directory(launch->directory, home, &launch->failure);
+    launch->folder = gl_exec_directory(launch->directory, home, launch->local_only, &launch->where,
+                                       &launch->failure);
     if (!launch->folder)
         return -1;
-    return gl_exec_search(launch->argv[0], launch->folder, launch->environment, &launch->program,
-                          &launch->failure);
+    return gl_exec_search(launch->argv[0], launch->folder, launch->environment, launch->local_only,
+                          &launch->program, &launch->failure);
 }
 
 /* As the user, so that what he may not enter or run is not entered or run. */
@@ -349,6 +352,18 @@ static DWORD enter_job(HANDLE process, HANDLE job)
     return AssignProcessToJobObject(job, process) ? 0 : GetLastError();
 }
 
+/* What was judged is what is to run. A batch file's image is cmd.exe, which we have named. */
+static int check_image(struct gl_exec_launch *launch)
+{
+    char *other;
+    if (launch->interpreter || gl_exec_image_is(launch->process, launch->program.file, &other))
+        return 0;
+    gl_exec_fail(&launch->failure, GL_STATUS_NOT_EXECUTABLE, "'%s': Windows would run '%s' instead",
+                 launch->program.name, other);
+    gl_free(other);
+    return -1;
+}
+
 int gl_exec_launch_run(struct gl_exec_launch *launch)
 {
     struct start start = {.jobs = {NULL}};
@@ -380,9 +395,10 @@ int gl_exec_launch_run(struct gl_exec_launch *launch)
         launch->thread = made.hThread;
         launch->pid = made.dwProcessId;
     }
-    if (ok && error)
+    int err = error ? fail_run(launch, error) : check_image(launch);
+    if (ok && err)
         TerminateProcess(made.hProcess, 1);
-    return error ? fail_run(launch, error) : 0;
+    return err;
 }
 
 static void close_handle(HANDLE *handle)
@@ -420,6 +436,7 @@ void gl_exec_launch_done(struct gl_exec_launch *launch)
     gl_free(launch->term);
     gl_free(launch->environment);
     gl_free(launch->folder);
+    gl_free(launch->where);
     gl_free(launch->line);
     gl_free(launch->interpreter);
     gl_free(launch->failure.text);

@@ -18,7 +18,7 @@ struct gl_exec_launch {
     /* As asked for; copies. */
     char **argv, **env; /* NULL-terminated */
     char *directory, *user, *session, *term;
-    bool login_shell, terminal;
+    bool login_shell, terminal, local_only;
     unsigned columns, rows;
     /* Of the program; inheritable. With a terminal input and output of the console, error NULL. */
     HANDLE std[3];
@@ -27,6 +27,7 @@ struct gl_exec_launch {
     struct gl_exec_account account;
     struct gl_exec_program program;
     wchar_t *environment, *folder;
+    char *where;          /* the folder that was asked for, links resolved; NULL: none was */
     wchar_t *line;        /* its command line */
     wchar_t *interpreter; /* of a batch file; NULL: none */
 

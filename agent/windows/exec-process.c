@@ -412,7 +412,8 @@ static void on_prepared(struct gl_exec_work *work, int status)
     if (!go_on(p))
         return;
     struct gl_exec_target target = {.program = p->launch.program.name,
-                                    .user = p->launch.account.name};
+                                    .user = p->launch.account.name,
+                                    .directory = p->launch.where};
     enum gl_status verdict = GL_STATUS_OK;
     if (p->events->on_resolved)
         verdict = p->events->on_resolved(p->ctx, &target, &text);

@@ -4,11 +4,21 @@
 #include <string.h>
 #include <uv.h>
 
+#include "transfer/disk.h"
 #include "windows/exec-environment.h"
+#include "windows/nt-open.h"
 #include "windows/wide.h"
 
 #define PATHEXT      L".COM;.EXE;.BAT;.CMD" /* if the environment has none */
 #define IS_DIRECTORY 336u /* ERROR_DIRECTORY_NOT_SUPPORTED, which mingw-w64 has not */
+
+/* Of ours, beside the system's ("SetLastError function": bit 29). */
+#define OTHER_NAME 0x20000001u /* Windows takes the name for another's */
+#define ON_SHARE   0x20000002u /* nobody may look at it */
+
+#define OTHERWISE "Windows would take its name, with a dot or space at an end, for another one"
+#define SHUNNED                                                                                    \
+    "is on a share, and the guest's policy, which denies some paths or programs, allows none"
 
 /* ------------------------------------------------------------------ paths */
 
@@ -92,7 +102,7 @@ static wchar_t *short_path(const wchar_t *path)
     return join(path, wcslen(path), L"", L"", 0);
 }
 
-/* Of an open file. NULL: GetLastError(). */
+/* Of an open file, in the form "\\\\?\\C:\\x". NULL: GetLastError(). */
 static wchar_t *final_path(HANDLE file)
 {
     DWORD flags = VOLUME_NAME_DOS;
@@ -103,18 +113,76 @@ static wchar_t *final_path(HANDLE file)
     }
     if (size == 0)
         return NULL;
-    wchar_t *path = GL_NEW0_ARRAY(wchar_t, size + 1), *shorter = NULL;
+    wchar_t *path = GL_NEW0_ARRAY(wchar_t, size + 1);
     DWORD length = GetFinalPathNameByHandleW(file, path, size + 1, flags);
     if (length > 0 && length <= size)
-        shorter = short_path(path);
+        return path;
     gl_free(path);
-    return shorter;
+    return NULL;
+}
+
+/*
+ * Whether a path without \\?\ means to CreateProcess() what it means with it: that one drops dots
+ * and spaces at the end of names, so that "x.exe." would be x.exe ("Naming Files, Paths, and
+ * Namespaces", learn.microsoft.com).
+ */
+static bool means_itself(const wchar_t *path)
+{
+    wchar_t *full = normalise(path);
+    bool same = full && wcscmp(full, path) == 0;
+    gl_free(full);
+    return same;
+}
+
+/* Links are followed. 0, or an error of GetLastError(). */
+static DWORD open_path(const wchar_t *full, ACCESS_MASK access, ULONG share, ULONG options,
+                       HANDLE *ret_file)
+{
+    wchar_t *path = long_path(full);
+    path[1] = L'?'; /* \??\, as NT has it */
+    const struct gl_nt_open how = {.name = path,
+                                   .len = wcslen(path),
+                                   .access = access,
+                                   .share = share,
+                                   .disposition = FILE_OPEN,
+                                   .options = options};
+    NTSTATUS status = gl_nt_open(&how, ret_file);
+    gl_free(path);
+    return NT_SUCCESS(status) ? 0 : RtlNtStatusToDosError(status);
+}
+
+static bool is_remote_drive(const wchar_t *path)
+{
+    wchar_t root[] = {path[0], L':', L'\\', 0};
+    return has_drive(path) && GetDriveTypeW(root) == DRIVE_REMOTE;
+}
+
+/* Whether a path is one of a share, or a link leads from it to one: without a look at that. What
+ * cannot be told might be. */
+static bool leads_to_share(const wchar_t *full)
+{
+    const wchar_t *path = full;
+    if (wcsncmp(path, L"\\\\?\\", 4) == 0)
+        path += _wcsnicmp(path + 4, L"UNC\\", 4) == 0 ? 6 : 4;
+    if (is_slash(path[0]) || is_remote_drive(path))
+        return true;
+    char *given = gl_narrow(full), *resolved = NULL;
+    bool leads = !given || gl_disk_resolve_any(given, true, &resolved) != 0;
+    if (!leads) {
+        wchar_t *wide = gl_wide(resolved);
+        leads = !wide || (is_slash(wide[0]) && wide[2] != L'?') || is_remote_drive(wide);
+        gl_free(wide);
+    }
+    gl_free(resolved);
+    gl_free(given);
+    return leads;
 }
 
 /* ------------------------------------------------------------------ the search */
 
 struct search {
     struct gl_exec_program *program;
+    bool local_only;
     DWORD answer;   /* of the first that was there but could not be run; 0: none */
     char *answered; /* its name */
 };
@@ -143,44 +211,61 @@ static bool names_stream(const wchar_t *full)
     return wcschr(has_drive(full) ? full + 2 : full, L':');
 }
 
+/* What it is called, and by which path it is started. 0, or the error. */
+static DWORD name_program(HANDLE file, struct gl_exec_program *program)
+{
+    wchar_t *path = final_path(file);
+    if (!path)
+        return ERROR_CANT_RESOLVE_FILENAME;
+    wchar_t *shorter = short_path(path);
+    DWORD error = 0;
+    if (names_stream(path))
+        error = ERROR_INVALID_NAME;
+    else if (!means_itself(shorter))
+        error = OTHER_NAME;
+    else if (!(program->name = gl_narrow(shorter)))
+        error = ERROR_NO_UNICODE_TRANSLATION;
+    bool is_short = wcslen(shorter) < MAX_PATH;
+    program->path = error ? NULL : is_short ? shorter : path;
+    if (program->path != shorter)
+        gl_free(shorter);
+    if (program->path != path)
+        gl_free(path);
+    return error;
+}
+
 /* Opens it; IS_DIRECTORY for a folder. */
 static DWORD open_program(const wchar_t *full, struct gl_exec_program *ret_program)
 {
+    struct gl_exec_program program = {NULL, NULL, NULL};
     if (names_stream(full))
         return ERROR_INVALID_NAME;
-    wchar_t *path = long_path(full);
-    HANDLE file =
-        CreateFileW(path, FILE_EXECUTE | FILE_READ_ATTRIBUTES | SYNCHRONIZE, FILE_SHARE_READ, NULL,
-                    OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
-    DWORD error = file == INVALID_HANDLE_VALUE ? GetLastError() : 0;
-    gl_free(path);
+    DWORD error = open_path(full, FILE_EXECUTE, FILE_SHARE_READ, 0, &program.file);
     if (error)
         return error;
+    wchar_t *shorter = short_path(full);
+    bool same = means_itself(shorter);
+    gl_free(shorter);
     BY_HANDLE_FILE_INFORMATION info;
-    wchar_t *resolved = NULL;
-    if (!GetFileInformationByHandle(file, &info))
+    if (!GetFileInformationByHandle(program.file, &info))
         error = GetLastError();
     else if (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)
         error = IS_DIRECTORY;
-    else if (!(resolved = final_path(file)))
-        error = ERROR_CANT_RESOLVE_FILENAME;
-    else if (names_stream(resolved))
-        error = ERROR_INVALID_NAME;
-    char *name = resolved ? gl_narrow(resolved) : NULL;
-    if (!error && !name)
-        error = ERROR_NO_UNICODE_TRANSLATION;
-    if (error) {
-        gl_free(resolved);
-        CloseHandle(file);
-        return error;
-    }
-    *ret_program = (struct gl_exec_program){resolved, name, file};
-    return 0;
+    else if (!same)
+        error = OTHER_NAME;
+    else
+        error = name_program(program.file, &program);
+    if (error)
+        gl_exec_program_done(&program);
+    else
+        *ret_program = program;
+    return error;
 }
 
 static bool try_path(struct search *search, const wchar_t *full)
 {
-    DWORD error = open_program(full, search->program);
+    bool may = !search->local_only || !leads_to_share(full);
+    DWORD error = may ? open_program(full, search->program) : ON_SHARE;
     if (error)
         remember(search, full, error);
     return error == 0;
@@ -206,10 +291,12 @@ static bool try_extensions(struct search *search, const wchar_t *full, const wch
             if (is_program_extension(at, length)) {
                 found = try_path(search, path);
             } else {
-                wchar_t *longer = long_path(path);
-                if (GetFileAttributesW(longer) != INVALID_FILE_ATTRIBUTES)
+                HANDLE document;
+                bool may = !search->local_only || !leads_to_share(path);
+                if (may && open_path(path, 0, GL_NT_SHARE_ALL, 0, &document) == 0) {
                     remember(search, path, ERROR_BAD_EXE_FORMAT);
-                gl_free(longer);
+                    CloseHandle(document);
+                }
             }
             gl_free(path);
             if (found)
@@ -262,10 +349,25 @@ static bool is_bare(const wchar_t *name)
     return !wcspbrk(name, L"\\/:");
 }
 
-int gl_exec_search(const char *name, const wchar_t *directory, const wchar_t *environment,
-                   struct gl_exec_program *ret_program, struct gl_exec_failure *failure)
+static void tell_answer(const struct search *search, struct gl_exec_failure *failure)
 {
-    struct search search = {ret_program, 0, NULL};
+    if (search->answer == ON_SHARE) {
+        gl_exec_fail(failure, GL_STATUS_DENIED, "'%s': " SHUNNED, search->answered);
+        return;
+    }
+    char *why = gl_exec_error_text(search->answer);
+    gl_exec_fail(failure, GL_STATUS_NOT_EXECUTABLE, "'%s': %s", search->answered,
+                 search->answer == IS_DIRECTORY ? "is a directory"
+                 : search->answer == OTHER_NAME ? OTHERWISE
+                                                : why);
+    gl_free(why);
+}
+
+int gl_exec_search(const char *name, const wchar_t *directory, const wchar_t *environment,
+                   bool local_only, struct gl_exec_program *ret_program,
+                   struct gl_exec_failure *failure)
+{
+    struct search search = {ret_program, local_only, 0, NULL};
     const wchar_t *extensions = gl_exec_environment_get(environment, L"PATHEXT");
     const wchar_t *list = gl_exec_environment_get(environment, L"PATH");
     bool found = false;
@@ -282,14 +384,10 @@ int gl_exec_search(const char *name, const wchar_t *directory, const wchar_t *en
         found = full && try_name(&search, full, extensions);
         gl_free(full);
     }
-    if (!found && search.answer) {
-        char *why = gl_exec_error_text(search.answer);
-        gl_exec_fail(failure, GL_STATUS_NOT_EXECUTABLE, "'%s': %s", search.answered,
-                     search.answer == IS_DIRECTORY ? "is a directory" : why);
-        gl_free(why);
-    } else if (!found) {
+    if (!found && search.answer)
+        tell_answer(&search, failure);
+    else if (!found)
         gl_exec_fail(failure, GL_STATUS_PROGRAM_NOT_FOUND, "'%s': not found", name);
-    }
     gl_free(search.answered);
     gl_free(wide);
     return found ? 0 : -1;
@@ -306,22 +404,23 @@ void gl_exec_program_done(struct gl_exec_program *program)
 
 /* ------------------------------------------------------------------ the working directory */
 
-/* 0, ERROR_DIRECTORY for something else, or what it was that kept us out. */
-static DWORD judge_directory(const wchar_t *full)
+/* 0 and, if asked, where it really is; ERROR_DIRECTORY for something else, or what it was that kept
+ * us out. */
+static DWORD judge_directory(const wchar_t *full, bool local_only, char **ret_where)
 {
-    wchar_t *path = long_path(full);
-    HANDLE file = CreateFileW(path, FILE_TRAVERSE | FILE_READ_ATTRIBUTES,
-                              FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                              OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
-    DWORD error = file == INVALID_HANDLE_VALUE ? GetLastError() : 0;
-    gl_free(path);
+    HANDLE file;
+    if (local_only && leads_to_share(full))
+        return ON_SHARE;
+    DWORD error = open_path(full, FILE_TRAVERSE, GL_NT_SHARE_ALL, FILE_DIRECTORY_FILE, &file);
     if (error)
         return error;
-    BY_HANDLE_FILE_INFORMATION info;
-    if (!GetFileInformationByHandle(file, &info))
-        error = GetLastError();
-    else if (!(info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY))
-        error = ERROR_DIRECTORY;
+    wchar_t *path = final_path(file), *shorter = path ? short_path(path) : NULL;
+    if (ret_where && shorter)
+        *ret_where = gl_narrow_lossy(shorter);
+    else if (ret_where)
+        error = ERROR_CANT_RESOLVE_FILENAME;
+    gl_free(shorter);
+    gl_free(path);
     CloseHandle(file);
     return error;
 }
@@ -334,17 +433,28 @@ static wchar_t *system_root(void)
     return join(path, wcslen(path), L"", L"", 0);
 }
 
-wchar_t *gl_exec_directory(const char *directory, const wchar_t *home,
-                           struct gl_exec_failure *failure)
+/* The profile, if there is one. */
+static wchar_t *home_directory(const wchar_t *home, bool local_only)
 {
-    wchar_t *from =
-        home && is_absolute(home) && judge_directory(home) == 0 ? normalise(home) : NULL;
-    if (!from)
-        from = system_root();
+    wchar_t *full = home && is_absolute(home) ? normalise(home) : NULL;
+    if (full && judge_directory(full, local_only, NULL) == 0)
+        return full;
+    gl_free(full);
+    return system_root();
+}
+
+wchar_t *gl_exec_directory(const char *directory, const wchar_t *home, bool local_only,
+                           char **ret_where, struct gl_exec_failure *failure)
+{
+    wchar_t *from = home_directory(home, local_only);
     if (!directory)
         return from;
-    wchar_t *wide = gl_wide(directory), *full = wide ? gl_exec_path_from(from, wide) : NULL;
-    DWORD error = full ? judge_directory(full) : ERROR_INVALID_NAME;
+    wchar_t *wide = gl_wide(directory), *given = wide ? gl_exec_path_from(from, wide) : NULL;
+    wchar_t *full = given ? short_path(given) : NULL;
+    DWORD error = !full                ? ERROR_INVALID_NAME
+                  : means_itself(full) ? judge_directory(full, local_only, ret_where)
+                                       : OTHER_NAME;
+    gl_free(given);
     gl_free(wide);
     gl_free(from);
     if (!error)
@@ -353,9 +463,14 @@ wchar_t *gl_exec_directory(const char *directory, const wchar_t *home,
     char *why = gl_exec_error_text(error);
     gl_exec_fail(failure,
                  error == ERROR_DIRECTORY ? GL_STATUS_NOT_DIRECTORY
+                 : error == ON_SHARE      ? GL_STATUS_DENIED
+                 : error == OTHER_NAME    ? GL_STATUS_INVALID
                  : is_missing(error)      ? GL_STATUS_NOT_FOUND
                                      : gl_status_from_errno(uv_translate_sys_error((int)error)),
-                 "working directory '%s': %s", directory, why);
+                 "working directory '%s': %s", directory,
+                 error == ON_SHARE     ? SHUNNED
+                 : error == OTHER_NAME ? OTHERWISE
+                                       : why);
     gl_free(why);
     return NULL;
 }

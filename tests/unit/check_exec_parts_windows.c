@@ -390,17 +390,21 @@ START_TEST(paths_that_could_be_anywhere)
     path.path = "C:/x";
     ck_assert_int_eq(gl_policy_ask(policy, &path, false, &text), GL_POLICY_ALLOW);
     ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_ALLOW);
+    ck_assert(!gl_policy_shuns_elusive(policy, &program));
     rule = gl_policy_add(policy, true, "programs");
     ck_assert(gl_policy_rule_add(rule, "program", "*/cmd.exe"));
+    ck_assert(gl_policy_shuns_elusive(policy, &program));
     ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
 
     /* Only a rule that names such paths lets them in again, and no wildcard does. */
     rule = gl_policy_add(policy, false, "all");
     ck_assert(gl_policy_rule_add(rule, "program", "*"));
     ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
+    ck_assert(gl_policy_shuns_elusive(policy, &program));
     rule = gl_policy_add(policy, false, "share");
     ck_assert(gl_policy_rule_add(rule, "program", "//Server/s/*"));
     ck_assert(gl_policy_rule_add(rule, "path", "//Server/s/*"));
+    ck_assert(!gl_policy_shuns_elusive(policy, &program));
     program.path = NULL;
     ck_assert_int_eq(gl_policy_ask(policy, &program, false, &text), GL_POLICY_DENY);
     rule = gl_policy_add(policy, false, "programs of the share");

@@ -5,6 +5,9 @@
 #include <windows.h>
 
 #include "exec-run.h"
+#include "windows/exec-image.h"
+#include "windows/exec-search.h"
+#include "windows/wide.h"
 
 /* ------------------------------------------------------------------ arguments */
 
@@ -265,13 +268,118 @@ START_TEST(user_and_session)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ what is judged is what runs */
+
+/* In the folder "dir.", which without \\?\ only "dir.." leads to, and "dir." does not. */
+START_TEST(names_that_windows_takes_for_others)
+{
+    make_folder();
+    char *path = gl_asprintf("\\\\?\\%s\\dir.", folder);
+    wchar_t *self = gl_wide(exec_self), *dir = gl_wide(path), in[600], sub[600];
+    swprintf(in, GL_ARRAY_SIZE(in), L"%ls\\x.exe", dir);
+    swprintf(sub, GL_ARRAY_SIZE(sub), L"%ls\\sub", dir);
+    ck_assert(CreateDirectoryW(dir, NULL));
+    ck_assert(CreateDirectoryW(sub, NULL));
+    ck_assert(CopyFileW(self, in, TRUE));
+    char *program = gl_asprintf("%s\\dir..\\x.exe", folder),
+         *place = gl_asprintf("%s\\dir..\\sub", folder);
+    struct run *run = run_whole(ARGV(program, "--child", "pwd"));
+    ck_assert_int_eq(run->result.status, GL_STATUS_NOT_EXECUTABLE);
+    ck_assert_msg(strstr(run->text, "dot"), "%s", run->text);
+    run_free(run);
+    expect_no_directory(CHILD("pwd"), place, GL_STATUS_INVALID);
+    ck_assert(DeleteFileW(in));
+    ck_assert(RemoveDirectoryW(sub));
+    ck_assert(RemoveDirectoryW(dir));
+    gl_free(program);
+    gl_free(place);
+    gl_free(path);
+    gl_free(self);
+    gl_free(dir);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(the_image_is_compared)
+{
+    char *other = NULL;
+    make_folder();
+    char *path = gl_asprintf("%s\\x.exe", folder);
+    ck_assert(CopyFileA(exec_self, path, TRUE));
+    HANDLE self = CreateFileA(exec_self, 0, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL,
+                              OPEN_EXISTING, 0, NULL);
+    HANDLE copy = CreateFileA(path, 0, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    ck_assert(gl_exec_image_is(GetCurrentProcess(), self, &other));
+    ck_assert(!gl_exec_image_is(GetCurrentProcess(), copy, &other));
+    ck_assert_ptr_nonnull(strstr(other, "check_exec_program"));
+    gl_free(other);
+    CloseHandle(self);
+    CloseHandle(copy);
+    gl_free(path);
+    remove_folder();
+}
+END_TEST
+
+/* ------------------------------------------------------------------ shares that nobody may see */
+
+static struct run *run_local(const char *const *argv, const char *const *env, const char *place)
+{
+    struct run *run = run_new(argv);
+    run->spec.env = env;
+    run->spec.directory = place;
+    run->spec.local_only = true;
+    run_to_end(run);
+    return run;
+}
+
+static void expect_shunned(const char *program, const char *const *env, const char *place)
+{
+    struct run *run = run_local(ARGV(program, "/c", "exit", "6"), env, place);
+    ck_assert_int_eq(run->result.status, GL_STATUS_DENIED);
+    ck_assert_ptr_nonnull(strstr(run->text, "share"));
+    run_free(run);
+}
+
+START_TEST(shares_are_not_looked_at)
+{
+    static const char cmd[] = "C:\\windows\\system32\\cmd.exe";
+    expect_shunned("//nowhere.invalid/x/y.exe", NULL, NULL);
+    expect_shunned("\\\\?\\UNC\\nowhere.invalid\\x\\y.exe", NULL, NULL);
+    expect_shunned("y", ARGV("Path=\\\\nowhere.invalid\\x"), NULL);
+    expect_shunned(cmd, NULL, "//nowhere.invalid/x");
+    struct run *run = run_local(ARGV("cmd", "/c", "exit", "6"),
+                                ARGV("Path=\\\\nowhere.invalid\\x;C:\\windows\\system32",
+                                     "USERPROFILE=//nowhere.invalid/x"),
+                                NULL);
+    expect_exit(run, 6);
+    run_free(run);
+    run = run_local(ARGV(cmd, "/c", "exit", "6"), NULL, "C:/windows");
+    expect_exit(run, 6);
+    run_free(run);
+}
+END_TEST
+
+/* Where a working directory really is can be judged. */
+START_TEST(a_directory_is_told)
+{
+    struct gl_exec_failure failure = {GL_STATUS_OK, NULL};
+    char *where = NULL;
+    wchar_t *found = gl_exec_directory("c:/WINDOWS/./system32/..", NULL, false, &where, &failure);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_eq(_stricmp(where, "C:\\windows"), 0);
+    gl_free(found);
+    gl_free(where);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE(
         "exec_program_windows", arguments_arrive_as_sent, arguments_that_windows_cannot_have,
         arguments_of_batch_files_arrive_as_sent, arguments_that_cmd_would_run_are_refused,
         programs_that_cannot_run, programs_are_searched, policy_sees_the_program, directory,
-        user_and_session);
+        user_and_session, names_that_windows_takes_for_others, the_image_is_compared,
+        shares_are_not_looked_at, a_directory_is_told);
 }
 
 int main(int argc, char **argv)
