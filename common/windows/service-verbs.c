@@ -228,8 +228,10 @@ static int judge_program(const struct verb *verb, const wchar_t *path)
         HANDLE handle = CreateFileW(all[i], READ_CONTROL,
                                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
                                     OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
-        if (handle == INVALID_HANDLE_VALUE)
-            return fail(verb, "install", GetLastError());
+        if (handle == INVALID_HANDLE_VALUE) {
+            status = fail(verb, "install", GetLastError());
+            break;
+        }
         if (gl_private_judge(handle, GL_PRIVATE_CHANGE, &why) != 0) {
             char *name = gl_narrow_lossy(all[i]);
             fprintf(stderr,
