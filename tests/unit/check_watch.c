@@ -4,23 +4,13 @@
 
 #include <string.h>
 
-#include "config.h"
-#include "guest.h"
-#include "message.h"
-#include "muxpair.h"
+#include "hostcall.h"
 
 #define OWN_UID 990
 
-static struct gl_daemon daemon_;
-static struct gl_settings settings;
-static struct gl_trust trust;
 static struct gl_trust_entry *web;
-static struct gl_user user = {.uid = 0, .name = "root"};
-static unsigned heard;       /* answers at the client, */
-static uint64_t last;        /* last_seen of the latest, */
-static size_t unread;        /* and what it has not consumed of them */
-static enum gl_status ended; /* UINT32_MAX: it has not */
-static struct gl_stream *stream;
+static unsigned heard; /* answers at the client, */
+static uint64_t last;  /* last_seen of the latest */
 
 static void watch(struct gl_call *call, const ProtobufCMessage *request)
 {
@@ -31,76 +21,29 @@ static const struct gl_method methods[] = {
     {.name = "watch", .request = &gl__guest_ref__descriptor, .request_max = 4096, .start = watch},
     {0},
 };
-static const struct gl_service service = {
-    .name = "host", .version = 1, .group = "manage", .methods = methods};
-static const struct gl_service *const services[] = {&service, NULL};
-static const struct gl_dispatch dispatch = {.services = services};
 
-static void on_open(void *ctx, struct gl_stream *opened, struct gl_slice open)
+static void on_guest(const Gl__Guest *guest)
 {
-    (void)ctx;
-    gl_call_dispatch(&dispatch, opened, open);
-}
-
-static const struct gl_mux_events daemon_events = {.on_open = on_open};
-
-static void on_message(void *ctx, struct gl_stream *from, struct gl_slice message, size_t charge)
-{
-    ProtobufCMessage *decoded = NULL;
-    (void)ctx, (void)from;
-    ck_assert_int_eq(
-        gl_message_unpack(&gl__guest__descriptor, message.data, message.len, &decoded, NULL), 0);
     heard++;
-    last = ((const Gl__Guest *)decoded)->last_seen;
-    unread += charge;
-    gl_message_free(decoded);
-    gl_slice_unref(&message);
+    last = guest->last_seen;
 }
-
-static void on_end(void *ctx, struct gl_stream *from, enum gl_status status, const char *text)
-{
-    (void)ctx, (void)text;
-    ended = status;
-    gl_stream_release(from);
-    stream = NULL;
-}
-
-static const struct gl_stream_events client_events = {.on_message = on_message, .on_end = on_end};
 
 static void setup(void)
 {
     static const uint8_t key[GL_KEY_SIZE] = {1};
-    static cfg_opt_t options[] = {CFG_SEC("allow", gl_rules_options, CFGF_MULTI), CFG_END()};
-    struct gl_mux_config client = pair_config(GL_SIDE_A), ours = pair_config(GL_SIDE_B);
-    cfg_t *cfg = cfg_init(options, CFGF_NONE);
-    ck_assert_int_eq(cfg_parse_buf(cfg, "allow { user = alice }"), CFG_SUCCESS);
-    settings.rules = gl_rules_new(cfg, OWN_UID);
-    cfg_free(cfg);
-    gl_list_init(&trust.entries);
-    gl_list_init(&daemon_.watchers);
-    daemon_.settings = &settings;
-    daemon_.trust = &trust;
+    hostcall_setup(methods, "allow { user = alice }", OWN_UID);
     web = gl_trust_entry_new(key);
     strcpy(web->name, "web1");
     web->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
     gl_list_append(&trust.entries, &web->node);
-    client.resumable = ours.resumable = false;
-    ours.events = &daemon_events;
-    pair_start(client, ours);
     heard = 0;
     last = 0;
-    unread = 0;
-    ended = (enum gl_status)UINT32_MAX;
 }
 
 static void teardown(void)
 {
-    if (stream)
-        gl_stream_release(stream);
-    stream = NULL;
-    pair_teardown();
+    hostcall_teardown();
     ck_assert(gl_list_empty(&daemon_.watchers));
-    gl_rules_free((struct gl_rules *)(uintptr_t)settings.rules);
     gl_free(web);
 }
 
@@ -108,9 +51,7 @@ static void start(const char *ref)
 {
     Gl__GuestRef request = GL__GUEST_REF__INIT;
     request.guest = (char *)(uintptr_t)ref;
-    ck_assert_int_eq(
-        gl_call_open(a.mux, "host", "watch", "", &request, 0, &client_events, NULL, &stream), 0);
-    pair_pump(&a, &b);
+    hostcall_start("watch", &request);
 }
 
 static void change(uint64_t last_seen)
@@ -184,9 +125,7 @@ START_TEST(ends_when_the_caller_goes)
 {
     start("web1");
     ck_assert(!gl_list_empty(&daemon_.watchers));
-    gl_stream_release(stream);
-    stream = NULL;
-    pair_pump(&a, &b);
+    hostcall_leave();
     ck_assert(gl_list_empty(&daemon_.watchers));
     change(8);
 }
@@ -202,12 +141,8 @@ START_TEST(who_does_not_read_hears_the_latest_when_he_does)
     }
     ck_assert_uint_lt(heard, 20000);
     ck_assert_uint_lt(last, 20000);
-    while (unread > 0) {
-        size_t charge = unread;
-        unread = 0;
-        gl_stream_consume(stream, charge);
-        pair_pump(&a, &b);
-    }
+    while (hostcall_read())
+        continue;
     ck_assert_uint_eq(last, 20000);
 }
 END_TEST
