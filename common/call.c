@@ -199,7 +199,7 @@ void gl_call_dispatch_open(const struct gl_dispatch *dispatch, struct gl_stream 
     const struct gl_service *service = NULL;
     const struct gl_method *method = find_method(dispatch, open, &service);
     if (!method) {
-        refuse(stream, GL_STATUS_UNSUPPORTED, "no such service or method");
+        refuse(stream, GL_STATUS_UNSUPPORTED, GL_CALL_UNKNOWN);
         return;
     }
     ProtobufCMessage *request;

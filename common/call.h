@@ -108,6 +108,10 @@ void gl_call_dispatch_open(const struct gl_dispatch *dispatch, struct gl_stream 
 void *gl_call_dispatch_context(const struct gl_call *call); /* dispatch->ctx */
 const struct gl_service *gl_call_service(const struct gl_call *call);
 const struct gl_method *gl_call_method(const struct gl_call *call);
+/* With UNSUPPORTED: no such service or method here, as a peer of another version may say; clients
+ * tell it by this text from what a system lacks. */
+#define GL_CALL_UNKNOWN "no such service or method"
+
 #define GL_CALLER_NO_UID UINT32_MAX /* Caller.uid: the host's users have no numbers */
 const Gl__Caller *gl_call_caller(const struct gl_call *call); /* never NULL; fields may be empty */
 struct gl_stream *gl_call_stream(struct gl_call *call);       /* NULL once cancelled */

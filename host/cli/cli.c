@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "escape.h"
 #include "json.h"
 #include "key.h"
@@ -184,9 +185,10 @@ int gl_cli_fail(struct gl_cli *cli, const char *guest, const struct gl_outcome *
     case GL_STATUS_NOT_STARTED:
         hint = "nothing was started; it is safe to try again";
         break;
-    case GL_STATUS_UNSUPPORTED:
-        hint = "is the agent older than this program? compare 'guestlink version' and "
-               "'guestlink info'";
+    case GL_STATUS_UNSUPPORTED: /* what its system lacks no other version has */
+        if (strcmp(text, GL_CALL_UNKNOWN) == 0)
+            hint = "is the agent older than this program? compare 'guestlink version' and "
+                   "'guestlink info'";
         break;
     default:
         break;

@@ -289,6 +289,20 @@ def test_requests_that_are_never_finished_take_little(shared):
     assert shared.gl("exec", "g1", "--", "true").returncode == 0
 
 
+def test_an_agent_that_lacks_a_service_may_be_older(shared):
+    """What the agent says so is told apart from what its system lacks."""
+    for text, hint in (("no such service or method", True), ("this system has no such thing", False)):
+        with Peer.connect(shared.guests, Key(b"an old guest's seed, of 32 bytes")) as guest:
+            guest.greet(name="oldtimer")
+            client = shared.popen("info", "oldtimer")
+            while guest.receive()[0] != wire.OPEN:
+                pass
+            guest.send(wire.CLOSE, 2, struct.pack("<I", STATUS_UNSUPPORTED) + text.encode())
+            _, err = client.communicate(timeout=30)
+            assert client.returncode == 1 and text in err.decode()
+            assert ("older than this program" in err.decode()) == hint, err
+
+
 def test_a_guest_sends_no_long_requests(shared, key):
     with Peer.connect(shared.guests, key) as guest:
         guest.greet(name="mallory")
