@@ -18,9 +18,13 @@
 #define TEXT_MAX     4096u
 
 /* What PowerShell Direct uses: HV_GUID_VM_SESSION_SERVICE_ID and HV_GUID_VM_SESSION_SERVICE_ID_2 in
- * RemoteSessionHyperVSocket.cs of PowerShell's sources. A host has them from the beginning. */
-static const char *const windows_own[] = {"999e53d4-3d5c-4c3e-8779-bed06ec056e1",
-                                          "a5201c21-2770-4c11-a68e-f182edb29220"};
+ * RemoteSessionHyperVSocket.cs of PowerShell's sources. A host has them from the beginning. And
+ * what containers of Windows use: WindowsGcsHvsockServiceID, WindowsSidecarGcsHvsockServiceID and
+ * WindowsLoggingHvsockServiceID of Microsoft's hcsshim. */
+static const char *const windows_own[] = {
+    "999e53d4-3d5c-4c3e-8779-bed06ec056e1", "a5201c21-2770-4c11-a68e-f182edb29220",
+    "acef5661-84a1-4e44-856b-6245e69f4620", "ae8da506-a019-4553-a52b-902bc0fa0411",
+    "172dad59-976d-45f2-8b6c-6d1b13f2ac4d"};
 
 static int error_of(LSTATUS status)
 {
@@ -167,6 +171,8 @@ static int add(HKEY services, const struct gl_guid *guid, const char *name)
 int gl_service_registry_add(const struct gl_guid *guid, const char *name)
 {
     HKEY services;
+    if (gl_service_registry_is_windows(guid))
+        return UV_EPERM;
     LSTATUS status = RegCreateKeyExW(HKEY_LOCAL_MACHINE, SERVICES, 0, NULL, 0,
                                      KEY_READ | KEY_WRITE | KEY_WOW64_64KEY, NULL, &services, NULL);
     if (status != ERROR_SUCCESS)

@@ -20,7 +20,7 @@ struct gl_registered {
     char *name; /* "": it has none. Others may have registered any text: escape it */
 };
 
-/* Whether it is a service of Windows itself, as PowerShell Direct's, which must stay. */
+/* Whether it is a service of Windows itself, as PowerShell Direct's, which must stay as it is. */
 bool gl_service_registry_is_windows(const struct gl_guid *guid);
 
 /*
@@ -33,7 +33,8 @@ void gl_service_registry_free(struct gl_registered *items, size_t n);
 
 /*
  * Registers a service, name in UTF-8. 0 also if it is there by that name. UV_EEXIST: by another
- * name. UV_EACCES: the process is not elevated. UV_ENOTSUP; other UV_E*.
+ * name. UV_EPERM: it is Windows' own. UV_EACCES: the process is not elevated. UV_ENOTSUP; other
+ * UV_E*.
  */
 int gl_service_registry_add(const struct gl_guid *guid, const char *name);
 /* UV_ENOENT: it is not registered. UV_EPERM: it is Windows' own. UV_EACCES, UV_ENOTSUP; other

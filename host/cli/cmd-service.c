@@ -99,12 +99,32 @@ static bool parse_service(const char *text, struct gl_guid *ret_guid)
 {
     char *end;
     if (gl_guid_parse(text, ret_guid) == 0)
-        return !gl_guid_is_zero(ret_guid);
+        return true;
     if (*text < '1' || *text > '9' || strlen(text) > 10)
         return false;
     unsigned long long port = strtoull(text, &end, 10);
     return *end == '\0' && port <= GL_GUID_PORT_MAX &&
            gl_guid_from_port((uint32_t)port, ret_guid) == 0;
+}
+
+/* Why no service is called so; NULL: one may be. What a guest connects to, or a listener binds, is
+ * a VmId and a service: a VmId with a meaning (hvsocket.h) is no service. */
+static const char *fault_of(const struct gl_guid *guid)
+{
+    static const struct gl_guid *const partitions[] = {
+        &gl_guid_zero,     &gl_guid_broadcast, &gl_guid_children,
+        &gl_guid_loopback, &gl_guid_parent,    &gl_guid_silohost,
+    };
+    struct gl_guid template = *guid, port_0;
+    uint32_t port;
+    for (size_t i = 0; i < GL_ARRAY_SIZE(partitions); i++)
+        if (gl_guid_equal(guid, partitions[i]))
+            return "Hyper-V means virtual machines by it, not a service";
+    gl_guid_from_port(0, &port_0);
+    memset(template.bytes, 0, 4);
+    if (gl_guid_equal(&template, &port_0) && (!port_of(guid, &port) || port == 0))
+        return "it is made of Hyper-V's template for ports, but has none from 1 to 2147483647";
+    return NULL;
 }
 
 /* Version 4, variant 1 of RFC 4122: random. */
@@ -138,8 +158,13 @@ static int add(struct gl_cli *cli, int argc, char **argv, const char *service)
     if (service && !parse_service(service, &guid))
         return gl_cli_usage(cli, "'%s' is neither a GUID nor a port from 1 to %u", service,
                             GL_GUID_PORT_MAX);
-    int err = gl_service_registry_add(&guid, argv[0]);
     gl_guid_format(&guid, text);
+    if (fault_of(&guid))
+        return gl_cli_usage(cli, "%s cannot be a service: %s", text, fault_of(&guid));
+    int err = gl_service_registry_add(&guid, argv[0]);
+    if (err == UV_EPERM)
+        return gl_cli_error(cli, NULL, GL_STATUS_PRECONDITION,
+                            "%s is Windows' own: a service of yours needs another one", text);
     if (err == UV_EEXIST)
         return gl_cli_error(cli, NULL, GL_STATUS_EXISTS,
                             "%s is registered under another name: see 'guestlink service list'; "
@@ -175,8 +200,8 @@ static int drop(struct gl_cli *cli, int argc, char **argv)
     if (argc != 1 || !parse_service(argv[0], &guid))
         return gl_cli_usage(cli, "service unregister wants one GUID, or the port it stands for");
     if (gl_service_registry_is_windows(&guid))
-        return gl_cli_error(cli, NULL, GL_STATUS_PRECONDITION,
-                            "%s is Windows' own: PowerShell Direct needs it", argv[0]);
+        return gl_cli_error(cli, NULL, GL_STATUS_PRECONDITION, "%s is Windows' own, which needs it",
+                            argv[0]);
     char *name = name_of(&guid);
     int err = gl_service_registry_remove(&guid), status = 0;
     if (err == UV_ENOENT)

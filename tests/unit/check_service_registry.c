@@ -94,6 +94,11 @@ START_TEST(windows_own_stay)
     ck_assert(gl_service_registry_is_windows(&own));
     ck_assert(!gl_service_registry_is_windows(&other));
     ck_assert_int_eq(gl_service_registry_remove(&own), UV_EPERM);
+    /* Where they are not there, they are not somebody else's either. */
+    ck_assert_int_eq(gl_service_registry_add(&own, "mine"), UV_EPERM);
+    struct gl_guid container = guid("acef5661-84a1-4e44-856b-6245e69f4620");
+    ck_assert_int_eq(gl_service_registry_add(&container, "mine"), UV_EPERM);
+    ck_assert_ptr_null(listed(&own));
 }
 END_TEST
 
