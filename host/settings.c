@@ -354,6 +354,13 @@ static int usage(const char *format, ...)
     return 2;
 }
 
+/* `value` is empty: in a word of its own after the option, or behind its '='. */
+static int lacks_value(char **argv, const char *value)
+{
+    const char *word = argv[optind - 1] == value ? argv[optind - 2] : argv[optind - 1];
+    return usage("option '%.*s' needs a value", (int)strcspn(word, "="), word);
+}
+
 static const struct option long_options[] = {
     {"listen", required_argument, NULL, 'l'},    {"control", required_argument, NULL, 'c'},
     {"state", required_argument, NULL, 's'},     {"config", required_argument, NULL, 'f'},
@@ -377,7 +384,7 @@ static int read_options(struct gl_settings *settings, int argc, char **argv,
     optind = 0; /* from the beginning, also the second time */
     while ((option = getopt_long(argc, argv, "+:h", long_options, NULL)) != -1) {
         if (optarg && !*optarg)
-            return usage("option '%s' needs a value", argv[optind - 2]);
+            return lacks_value(argv, optarg);
         switch (option) {
         case 'l':
             if (add_listen(settings, optarg, &why) < 0)

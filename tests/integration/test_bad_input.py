@@ -367,6 +367,13 @@ def test_wrong_usage_of_a_daemon(shared, name, args):
     assert err.startswith(name + ": ") and err.count("\n") == 1 and err.strip().isprintable(), err
 
 
+@pytest.mark.parametrize("args", [["--listen="], ["--listen", ""], ["--state=", "--listen"], ["--config="]])
+def test_a_value_that_is_empty_is_told_by_its_option(shared, args):
+    status, err = run_daemon(shared, "guestlink-hostd", "--log-level", "info", *args)
+    option = args[0].rstrip("=")
+    assert status == 2 and f"option '{option}' needs a value" in err, err
+
+
 @pytest.mark.parametrize("address, word", [
     ("pipe:guestlink", "Windows"), ("hvsock:parent:1007", "Windows"),
     ("unix:/tmp/" + "x" * 103, "too long")], ids=["pipe", "hvsock", "long"])
