@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "error-text.h"
 #include "log.h"
 #include "mem.h"
 #include "private.h"
@@ -29,16 +30,10 @@ struct verb {
 
 char *gl_service_error(DWORD error)
 {
-    wchar_t text[512];
-    DWORD len = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, NULL,
-                               error, 0, text, 512, NULL);
-    while (len > 0 && wcschr(L"\r\n. ", text[len - 1]))
-        len--;
-    text[len] = L'\0';
-    char *narrow = gl_narrow_lossy(text);
+    char *text = gl_error_text(error);
     char *result =
-        len > 0 ? gl_asprintf("%s (error %lu)", narrow, error) : gl_asprintf("error %lu", error);
-    gl_free(narrow);
+        text ? gl_asprintf("%s (error %lu)", text, error) : gl_asprintf("error %lu", error);
+    gl_free(text);
     return result;
 }
 
