@@ -80,6 +80,11 @@ static int take_operands(struct cp *cp, int argc, char **argv)
     if (named == 0)
         return gl_cli_usage(cli, "one side must be GUEST:PATH (a path of this machine with a colon "
                                  "in it is written ./PATH)");
+    if (named == 1) /* no guest has such a name: name.h */
+        return gl_cli_usage(cli,
+                            "'%s' names no guest and is no full path of a drive: that begins with "
+                            "C:/ or C:\\, and a path of this machine may be written ./PATH",
+                            cp->to_guest ? cp->destination : argv[0]);
     cp->guest = gl_strndup(cp->to_guest ? cp->destination : argv[0], named);
     for (size_t i = 0; i < cp->count; i++) {
         size_t len = guest_length(argv[i]);
@@ -464,24 +469,21 @@ const struct gl_command gl_command_cp = {
         "there\n"
         "  -q, --quiet      no progress on a terminal, no remarks\n"
         "\n"
-        "A file appears under its name only when all of it is there, compared by digest, and on "
-        "the\n"
-        "disk. Permissions and times are kept, owners are not; a file that replaces another gets "
-        "the\n"
-        "old one's owner and group where that is permitted, but in a folder that a group or "
-        "others\n"
-        "may write to only if that is the folder's owner or yourself; other hard links keep the "
-        "old\n"
-        "content. If single files fail the rest is copied, and the exit status is 1; so it is if\n"
-        "another program changed a file meanwhile, which is copied as it was read. Signal N "
-        "(Ctrl-C,\n"
+        "A file appears under its name only when all of it is there, compared by digest, and on\n"
+        "the disk. Permissions and times are kept; owners are not, nor are set-id bits, hard\n"
+        "links and extended attributes. A file that replaces another gets the old one's owner\n"
+        "and group where that is permitted, but in a folder that a group or others may write to\n"
+        "only if that is the folder's owner or yourself; other hard links keep the old content.\n"
+        "If single files fail the rest is copied, and the exit status is 1; so it is if another\n"
+        "program changed a file meanwhile, which is copied as it was read. Signal N (Ctrl-C,\n"
         "TERM, HUP) that interrupts it makes it 128+N; what was copied is kept for --resume.\n"
         "\n"
-        "A path of a Windows guest begins with its drive, as web1:C:/Users or web1:C:\\Users, or "
-        "is\n"
-        "written with / and starts at the home. Names that Windows cannot have, and the second of "
-        "two\n"
-        "that differ by case only, are refused there.\n"
+        "A path of a Windows guest begins with its drive, as web1:C:/Users or web1:C:\\Users, or\n"
+        "with two backslashes; what does not is written with / and starts at the home. Names\n"
+        "that Windows cannot have, and the second of two that differ by case only, are refused\n"
+        "there. It keeps of permissions whether a file may be written; alternate streams and\n"
+        "attributes are not copied, and symbolic links need developer mode or the right to make\n"
+        "them.\n"
         "\n"
         "  guestlink cp -r site web1:/srv/\n"
         "  guestlink cp web1:/etc/fstab web1:/etc/hosts backup/\n"

@@ -424,6 +424,9 @@ def test_usage(shared, here):
         assert result.returncode == 2 and result.err.count("\n") == 1, result
         assert "guestlink cp --help" in result.err, result
     assert "./a:b" in shared.gl("cp", "a:b", "g1:/x").err
+    for args in (["cp", "x", "C:"], ["cp", "C:x", "D:y"], ["cp", "C:x", "y"]):
+        result = shared.gl(*args)
+        assert result.returncode == 2 and "no full path of a drive" in result.err, result
     result = shared.gl("cp", f"{here}/f", "nobody:x")
     assert result.returncode == 1 and result.err.count("\n") == 1 and "nobody" in result.err, result
 

@@ -331,7 +331,8 @@ START_TEST(paths_that_are_none_say_why)
 {
     static const char *const good[] = {"C:\\x", "C:x", "x", "\\\\?\\C:\\x", "//?/C:/x", "\\\\s\\h"};
     static const char *const bad[] = {"C:\\x:y",     "xx:y",       "C:\\x::$DATA", "\\\\?\\C:\\x:y",
-                                      "\\\\.\\COM1", "//./pipe/x", "\xff"};
+                                      "\\\\.\\COM1", "//./pipe/x", "\xff",         "C:\\*.txt",
+                                      "x?",          "//?/C:/a?",  "a|b",          "a\tb"};
     for (size_t i = 0; i < GL_ARRAY_SIZE(good); i++)
         ck_assert_msg(!gl_disk_path_trouble(good[i]), "%s", good[i]);
     for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)

@@ -246,6 +246,11 @@ const char *gl_disk_path_trouble(const char *path)
     const char *colon = strrchr(path, ':');
     if (colon && colon > path + 1 && !(two && gl_path_has_drive(colon - 1)))
         return "has a colon, after which Windows would take the name of a stream";
+    bool verbatim = two && path[2] == '?' && gl_disk_separates(path[3]);
+    for (const char *c = verbatim ? path + 4 : path; *c; c++)
+        if ((uint8_t)*c < 0x20 || strchr("*?\"<>|", *c))
+            return "has a character that names cannot have on Windows; patterns like * are not "
+                   "expanded";
     return NULL;
 }
 
