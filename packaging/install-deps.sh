@@ -37,6 +37,7 @@ cmake
 dpkg-dev
 flex
 gcc-mingw-w64-x86-64-win32
+mandoc
 mingw-w64-tools
 msitools
 patch

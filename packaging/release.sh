@@ -27,10 +27,10 @@ case ${1-} in
     ;;
 esac
 tools="git dpkg-buildpackage rpmbuild"
-[ "$with_msi" = no ] || tools="$tools wixl x86_64-w64-mingw32-gcc"
+[ "$with_msi" = no ] || tools="$tools wixl mandoc x86_64-w64-mingw32-gcc"
 for tool in $tools; do
     command -v "$tool" >/dev/null || case $tool in
-    wixl | *mingw*) fail "$tool is not installed; --no-msi does without" ;;
+    wixl | mandoc | *mingw*) fail "$tool is not installed; --no-msi does without" ;;
     *) fail "$tool is not installed" ;;
     esac
 done

@@ -184,11 +184,13 @@ const struct gl_command gl_command_wait = {
     .name = "wait",
     .synopsis = "[--for ready|connected] [--timeout SEC] GUEST",
     .summary = "Wait until a guest is connected.",
-    .help = "  --for ready      the guest takes commands (default)\n"
-            "  --for connected  the link is up\n"
-            "  --timeout SEC    give up after so long, with exit status 1 (default: never)\n\n"
-            "A guest that is not known yet is waited for as well: give its whole name. If its key\n"
-            "is what keeps it out, that is said after a second.\n",
+    .help =
+        "  --for ready      the guest takes commands (default)\n"
+        "  --for connected  the link is up\n"
+        "  --timeout SEC    give up after so long, with exit status 1 (default: never)\n\n"
+        "SEC may have a fraction. A guest that is not known yet is waited for as well: give its\n"
+        "whole name; of one that is known the beginning will do. If its key is what keeps it\n"
+        "out, that is said after a second, and the waiting goes on.\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -6,7 +6,7 @@
 #
 # $GL_MSI_VERSION gives the packages another version than the programs have, to try an upgrade.
 #
-# Needs wixl and msitools. Windows' own tables that wixl does not know are added by msibuild.
+# Needs wixl, msitools and mandoc. Windows' own tables that wixl does not know are added by msibuild.
 set -eu
 
 [ $# -eq 2 ] || {
@@ -17,9 +17,9 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-for tool in wixl msibuild msiinfo; do
+for tool in wixl msibuild msiinfo mandoc; do
     command -v $tool >/dev/null || {
-        echo "build-msi: $tool is missing (Debian: wixl, msitools)" >&2
+        echo "build-msi: $tool is missing (Debian: wixl, msitools, mandoc)" >&2
         exit 1
     }
 done
@@ -44,7 +44,13 @@ for text in agent.conf.example hostd.conf.example; do
         -e 's/SIGHUP (systemctl reload \([a-z-]*\))/"sc.exe control \1 paramchange"/; s/on SIGHUP/on "sc.exe control guestlink-agent paramchange"/' \
         -e 's/$/\r/' "$source/packaging/$text" >"$text"
 done
-sed 's/$/\r/' "$source/LICENSE" >LICENSE
+for text in LICENSE README.md doc/JSON.md; do
+    sed 's/$/\r/' "$source/$text" >"${text##*/}"
+done
+# Windows has no man: the pages as text, without the backspaces that make it bold.
+for page in guestlink.1 guestlink-hostd.8 guestlink-hostd.conf.5 guestlink-agent.8 guestlink-agent.conf.5; do
+    mandoc -T ascii "$source/doc/man/$page" | sed 's/.\x08//g; s/$/\r/' >"${page%.[158]}.txt"
+done
 
 package() {
     wixl -a x64 -D Version="$version" -o "$1.msi" "$source/packaging/windows/$1.wxs"

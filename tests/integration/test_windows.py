@@ -203,9 +203,9 @@ def build_packages(folder, version=None):
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    for tool in ("wixl", "msibuild"):
+    for tool in ("wixl", "msibuild", "mandoc"):
         if shutil.which(tool) is None:
-            pytest.skip(f"no {tool} (Debian: wixl, msitools)")
+            pytest.skip(f"no {tool} (Debian: wixl, msitools, mandoc)")
     folder = str(tmp_path_factory.mktemp("msi"))
     return build_packages(folder), build_packages(folder, "0.1.1")
 
@@ -242,6 +242,15 @@ def test_packages_install_serve_upgrade_and_go(configured, packages):
     assert "guestlink-agent.exe" in now[service]["ImagePath"]
     virtual = [key for key in now if key.endswith(r"guestcommunicationservices\000003ef-facb-11e6-bd58-64006a7986d3")]
     assert virtual and now[virtual[0]]["ElementName"] == '"guestlink"'
+
+    for name, pages in (("guestlink-host", ("guestlink", "guestlink-hostd", "guestlink-hostd.conf")),
+                        ("guestlink", ("guestlink-agent", "guestlink-agent.conf"))):
+        folder = os.path.join(programs, name)
+        assert os.path.getsize(os.path.join(folder, "README.md")) and os.path.getsize(os.path.join(folder, "LICENSE.txt"))
+        for page in pages:
+            with open(os.path.join(folder, page + ".txt"), newline="", encoding="ascii") as file:
+                text = file.read()
+            assert "\r\nSYNOPSIS\r\n" in text and ("ProgramData" in text or "pipe:" in text) and "\b" not in text
 
     for name in ("host", "agent"):
         msiexec(machine, "/i", WINDOWS.path(second[name]))
