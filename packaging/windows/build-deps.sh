@@ -96,7 +96,11 @@ END
 
 say "fetching the sources of: $packages"
 for suite in $suites; do
-    apt_for "$suite" update
+    # A mirror may have left one behind: the next may do.
+    apt_for "$suite" update || {
+        say "$suite cannot be used, as apt says above"
+        continue
+    }
     left=
     for package in $packages; do
         (cd "$work/src" && apt_for "$suite" source --only-source "$package") || left="$left $package"
