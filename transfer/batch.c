@@ -15,7 +15,7 @@ struct gl_batch_entry {
     struct gl_part part; /* a file, or */
     struct gl_dir *dir;  /* a directory */
     bool set;            /* that is to have these: */
-    uint32_t mode;
+    uint32_t mode, attributes;
     struct gl_disk_time mtime;
     uint64_t item;
     char *name;
@@ -95,12 +95,14 @@ int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *
 }
 
 int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,
-                           struct gl_disk_time mtime, uint64_t item, const struct gl_path *path)
+                           uint32_t attributes, struct gl_disk_time mtime, uint64_t item,
+                           const struct gl_path *path)
 {
     struct gl_batch_entry *e = add(batch, item, path);
     e->dir = gl_dir_ref(dir);
     e->set = set;
     e->mode = mode;
+    e->attributes = attributes;
     e->mtime = mtime;
     return batch->count == ENTRIES_MAX ? gl_batch_commit(batch) : 0;
 }
@@ -158,7 +160,9 @@ static int sync_names(struct gl_batch *batch, struct gl_dir *dir, bool alone, ui
 
 static int finish_directory(struct gl_batch *batch, struct gl_batch_entry *e)
 {
-    int err = e->set ? gl_dir_set(e->dir, e->mode, e->mtime) : 0;
+    int err = e->set ? gl_dir_set_attributes(e->dir, e->attributes) : 0;
+    if (!err && e->set)
+        err = gl_dir_set(e->dir, e->mode, e->mtime);
     if (err)
         return problem(batch, e, err);
     /* Elsewhere the end of the transfer does it for all. */

@@ -41,7 +41,8 @@ int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *
 /* Adds a directory that was left; takes a reference of its own. Not `set`: mode and time stay as
  * they are. */
 int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,
-                           struct gl_disk_time mtime, uint64_t item, const struct gl_path *path);
+                           uint32_t attributes, struct gl_disk_time mtime, uint64_t item,
+                           const struct gl_path *path);
 /* Syncs, renames, sets, empties. The names themselves are not certain to be on the disk before
  * gl_batch_finish(). */
 int gl_batch_commit(struct gl_batch *batch);

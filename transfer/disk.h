@@ -41,11 +41,21 @@ struct gl_disk_time {
     uint32_t ns;
 };
 
+/* What Windows has beside a mode, and as it numbers it ("File Attribute Constants"). */
+enum {
+    GL_DISK_HIDDEN = 0x2,
+    GL_DISK_SYSTEM = 0x4,
+    GL_DISK_ARCHIVE = 0x20,
+    GL_DISK_PLAIN = 0x80, /* none of these */
+    GL_DISK_ATTRIBUTES = GL_DISK_HIDDEN | GL_DISK_SYSTEM | GL_DISK_ARCHIVE | GL_DISK_PLAIN,
+};
+
 struct gl_disk_info {
     enum gl_disk_kind kind;
     uint32_t mode; /* permission bits with setuid, setgid, sticky: 07777 */
     uint64_t size;
     struct gl_disk_time mtime;
+    uint32_t attributes; /* GL_DISK_HIDDEN, ..., or GL_DISK_PLAIN; 0: this system has none */
     uint64_t device, inode;
     bool sparse;  /* a file that may have holes */
     bool alone;   /* our user's, and it has one name only */
@@ -129,6 +139,8 @@ int gl_dir_unlink(struct gl_dir *dir, const char *name);
 /* Permissions (mode & 01777; a setgid bit that the directory has stays) and time of the directory
  * itself. */
 int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime);
+/* As gl_file_set_attributes(). */
+int gl_dir_set_attributes(struct gl_dir *dir, uint32_t attributes);
 /* The names in the directory are on the disk. UV_EBADF: not certain, since it may not be read. */
 int gl_dir_sync(struct gl_dir *dir);
 
@@ -182,6 +194,8 @@ int gl_file_next_data(int fd, uint64_t offset, uint64_t *ret_start, uint64_t *re
 int gl_file_truncate(int fd, uint64_t size);
 /* Permissions (mode & 0777) and, if mtime is not NULL, the time. */
 int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime);
+/* Of these the file has just those; nothing changes with 0, nor on a system that has none. */
+int gl_file_set_attributes(int fd, uint32_t attributes);
 /*
  * The file, which was ours alone, gets who may use it in the end, before its mode. The owner and
  * group, as far as we may give them, of the regular file that has this name, if there is one, and

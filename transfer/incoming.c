@@ -86,11 +86,14 @@ static int open_part(struct gl_incoming *in, struct gl_dir *dir)
 /* Mode and time, as the file shall have them in the end. */
 static int set_meta(struct gl_incoming *in, int fd, struct gl_dir *dir)
 {
-    if (in->has_meta)
-        return gl_file_set(fd, in->mode, &in->mtime);
+    if (in->has_meta) {
+        int err = gl_file_set_attributes(fd, in->attributes);
+        return err ? err : gl_file_set(fd, in->mode, &in->mtime);
+    }
     struct gl_disk_info info;
     bool replaces = gl_dir_stat(dir, in->name, &info) == 0 && info.kind == GL_DISK_FILE;
-    return gl_file_set(fd, replaces ? info.mode : gl_disk_default_mode(), NULL);
+    int err = replaces ? gl_file_set_attributes(fd, info.attributes) : 0;
+    return err ? err : gl_file_set(fd, replaces ? info.mode : gl_disk_default_mode(), NULL);
 }
 
 static int finish_part(struct gl_incoming *in)
@@ -152,7 +155,8 @@ static int take_whole(struct gl_incoming *in, const Gl__TransferFile *file)
 static bool may_keep(const struct gl_incoming *in, const struct gl_disk_info *old)
 {
     bool same = old->mode == (in->mode & 0777) && old->mtime.s == in->mtime.s &&
-                old->mtime.ns == in->mtime.ns;
+                old->mtime.ns == in->mtime.ns &&
+                (!in->attributes || !old->attributes || old->attributes == in->attributes);
     return old->alone || !in->has_meta || same;
 }
 
@@ -215,6 +219,7 @@ int gl_incoming_begin(struct gl_incoming *in, struct gl_dir *dir, const char *na
     in->has_meta = file->meta;
     if (file->meta) {
         in->mode = file->meta->mode;
+        in->attributes = file->meta->attributes & GL_DISK_ATTRIBUTES;
         in->mtime = (struct gl_disk_time){file->meta->mtime, file->meta->mtime_ns};
     }
     in->whole = file->whole;
@@ -333,6 +338,8 @@ static int keep_old(struct gl_incoming *in)
     int err = gl_file_stat(in->old_fd, &info);
     if (!err && !may_keep(in, &info))
         return give_up(in, GL_STATUS_PRECONDITION, "was linked while it was compared");
+    if (!err && in->has_meta && info.alone)
+        err = gl_file_set_attributes(in->old_fd, in->attributes);
     if (!err && in->has_meta && info.alone)
         err = gl_file_set(in->old_fd, in->mode, &in->mtime);
     if (!err)

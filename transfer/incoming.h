@@ -35,7 +35,7 @@ struct gl_incoming {
     struct gl_part part;
     int old_fd; /* a target that may be complete already; -1: none */
     bool has_meta;
-    uint32_t mode;
+    uint32_t mode, attributes;
     struct gl_disk_time mtime;
     bool whole; /* no TransferEnd will come */
     bool size_known;

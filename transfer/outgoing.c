@@ -160,6 +160,7 @@ void gl_outgoing_meta(Gl__TransferMeta *ret_meta, const struct gl_disk_info *inf
     ret_meta->mode = info->mode;
     ret_meta->mtime = info->mtime.s;
     ret_meta->mtime_ns = info->mtime.ns;
+    ret_meta->attributes = info->attributes;
 }
 
 static int send_file_item(struct gl_outgoing *out, Gl__TransferFile *file)

@@ -21,7 +21,7 @@ struct level {
     uint64_t item;
     bool made; /* by us: of what was there before the attributes stay */
     bool has_meta;
-    uint32_t mode;
+    uint32_t mode, attributes;
     struct gl_disk_time mtime;
     size_t path_len; /* of the directory above, for gl_path_pop() */
     bool self;       /* the destination itself, whose names are the receiver's */
@@ -166,6 +166,7 @@ static int take_meta(struct receiver *r, const Gl__TransferMeta *meta, struct le
     if (meta->mtime_ns >= 1000000000)
         return broken(r, "an impossible time");
     level->mode = meta->mode;
+    level->attributes = meta->attributes & GL_DISK_ATTRIBUTES;
     level->mtime = (struct gl_disk_time){meta->mtime, meta->mtime_ns};
     return 0;
 }
@@ -261,8 +262,8 @@ static int leave(struct receiver *r)
     }
     bool set = level.made && level.has_meta;
     if (set || !gl_dir_can_sync_all(dir))
-        err = gl_batch_add_directory(&r->batch, dir, set, level.mode, level.mtime, level.item,
-                                     &r->path);
+        err = gl_batch_add_directory(&r->batch, dir, set, level.mode, level.attributes, level.mtime,
+                                     level.item, &r->path);
     /* Another file system was mounted here: what ends the transfer does not sync it. */
     if (!err && gl_dir_device(dir) != gl_dir_device(gl_dirstack_top(&r->stack)))
         err = gl_batch_finish(&r->batch, dir, &r->path);

@@ -268,6 +268,34 @@ def test_cp_keeps_times(pair):
     assert int(os.stat(pair.path("dated-there")).st_mtime) == 1_500_000_000
 
 
+def attributes(pair, path, *changes):
+    """The letters of attrib.exe for a file, after what is to change."""
+    path = WINDOWS.path(path)
+    for change in changes:  # of several at once Wine's takes the last
+        assert pair.gl("exec", pair.name, "--", "attrib", change, path).returncode == 0
+    result = pair.gl("exec", pair.name, "--", "attrib", path)
+    assert result.returncode == 0, result
+    return set(result.out.replace(path, "")) & set("HSR")
+
+
+def test_cp_keeps_attributes(pair):
+    """cp: hidden, system and read-only stay between two Windows systems"""
+    if LINUX in (pair.system, pair.guest_system):
+        pytest.skip("Linux has no such attributes")
+    garbage(pair.path("seen"), 100)
+    garbage(pair.path("unseen"), 100)
+    # Wine keeps the first two in attributes of the file system, which not every one has.
+    has = attributes(pair, pair.path("unseen"), "+H", "+S", "+R")
+    assert has in (set("HSR"), set("R"))
+    for name in ("seen", "unseen"):
+        result = pair.gl("cp", pair.host_path(name), f"{pair.name}:{pair.guest_path(name + '-there')}")
+        assert result.returncode == 0, result
+        result = pair.gl("cp", f"{pair.name}:{pair.guest_path(name + '-there')}", pair.host_path(name + "-back"))
+        assert result.returncode == 0, result
+        for copy in ("-there", "-back"):
+            assert attributes(pair, pair.path(name + copy)) == (set() if name == "seen" else has)
+
+
 def test_cp_replaces_whole(pair):
     """cp: an existing file is replaced whole"""
     garbage(pair.path("old"), 5000, 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* transfer/disk.h on Windows: who may use a file while it is copied, and afterwards. */
+/* transfer/disk.h on Windows: who may use a file while it is copied, and afterwards; attributes. */
 #include <uv.h>
 
 #include <sddl.h> /* after windows.h */
@@ -160,11 +160,74 @@ START_TEST(a_part_that_others_may_use_is_not_gone_on_with)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ attributes */
+
+static uint32_t attributes_of(const char *name)
+{
+    struct gl_disk_info info;
+    ck_assert_int_eq(gl_dir_stat(dir, name, &info), 0);
+    return info.attributes;
+}
+
+/* To Wine all files are to be archived. */
+static uint32_t as_kept(uint32_t attributes)
+{
+    return box_is_wine() ? (attributes & ~(uint32_t)GL_DISK_PLAIN) | GL_DISK_ARCHIVE : attributes;
+}
+
+START_TEST(attributes_are_told_and_set)
+{
+    const DWORD all = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM | FILE_ATTRIBUTE_ARCHIVE;
+    struct gl_disk_info info;
+    struct gl_disk_time time = {1234567890, 0};
+    struct gl_dir *sub;
+    int fd;
+    ck_assert_int_eq(gl_file_create_at(dir, "f", &fd), 0);
+    for (uint32_t set = 0; set < 8; set++) {
+        uint32_t wanted = (set & 1 ? GL_DISK_HIDDEN : 0) | (set & 2 ? GL_DISK_SYSTEM : 0) |
+                          (set & 4 ? GL_DISK_ARCHIVE : 0);
+        wanted = wanted ? wanted : GL_DISK_PLAIN;
+        ck_assert_int_eq(gl_file_set_attributes(fd, wanted), 0);
+        wanted = as_kept(wanted);
+        ck_assert_int_eq(gl_file_set(fd, set & 1 ? 0444 : 0644, &time), 0);
+        ck_assert_int_eq(gl_file_stat(fd, &info), 0);
+        ck_assert_uint_eq(info.attributes, wanted);
+        ck_assert_uint_eq(box_attributes("f") & all, wanted & all);
+        ck_assert_uint_eq(!!(box_attributes("f") & FILE_ATTRIBUTE_READONLY), set & 1);
+        /* Whoever has none says nothing of them. */
+        ck_assert_int_eq(gl_file_set_attributes(fd, 0), 0);
+        ck_assert_uint_eq(attributes_of("f"), wanted);
+    }
+    ck_assert_int_eq(gl_file_set_attributes(fd, GL_DISK_HIDDEN), 0);
+    gl_file_close(fd);
+    /* A new name changes none of them. */
+    ck_assert_int_eq(gl_dir_rename(dir, "f", "g"), 0);
+    ck_assert_uint_eq(attributes_of("g"), as_kept(GL_DISK_HIDDEN));
+    /* Also of one that is open for reading. */
+    ck_assert_int_eq(gl_file_open_at(dir, "g", &fd, &info), 0);
+    ck_assert_int_eq(gl_file_set_attributes(fd, GL_DISK_SYSTEM), 0);
+    gl_file_close(fd);
+    ck_assert_uint_eq(attributes_of("g"), as_kept(GL_DISK_SYSTEM));
+    put_dir("d");
+    ck_assert_int_eq(gl_dir_open_at(dir, "d", &sub), 0);
+    ck_assert_int_eq(gl_dir_set_attributes(sub, GL_DISK_HIDDEN | GL_DISK_SYSTEM), 0);
+    ck_assert_int_eq(gl_dir_set(sub, 0755, time), 0);
+    ck_assert_uint_eq(attributes_of("d"), GL_DISK_HIDDEN | GL_DISK_SYSTEM);
+    gl_dir_unref(sub);
+    /* A drive's root is hidden for nobody's sake. */
+    ck_assert_int_eq(gl_disk_stat("C:\\", GL_LINKS_ALL, &info), 0);
+    ck_assert_uint_eq(info.attributes, GL_DISK_PLAIN);
+}
+END_TEST
+
 static Suite *suite(void)
 {
-    const TTest *const tests[] = {a_part_is_ours_alone, a_new_file_inherits_in_the_end,
-                                  who_may_read_stays, who_may_read_cannot_be_said,
-                                  a_part_that_others_may_use_is_not_gone_on_with};
+    const TTest *const tests[] = {a_part_is_ours_alone,
+                                  a_new_file_inherits_in_the_end,
+                                  who_may_read_stays,
+                                  who_may_read_cannot_be_said,
+                                  a_part_that_others_may_use_is_not_gone_on_with,
+                                  attributes_are_told_and_set};
     Suite *suite = suite_create("access windows");
     TCase *tcase = tcase_create("access windows");
     tcase_add_checked_fixture(tcase, setup, teardown);

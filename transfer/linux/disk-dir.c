@@ -247,6 +247,12 @@ int gl_dir_set(struct gl_dir *dir, uint32_t mode, struct gl_disk_time mtime)
     return futimens(dir->fd, times) < 0 ? -errno : 0;
 }
 
+int gl_dir_set_attributes(struct gl_dir *dir, uint32_t attributes)
+{
+    (void)dir, (void)attributes;
+    return 0;
+}
+
 int gl_dir_sync(struct gl_dir *dir)
 {
     /* Some network file systems cannot sync a directory, and need not. EBADF: opened with O_PATH.

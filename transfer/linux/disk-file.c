@@ -170,6 +170,12 @@ int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)
     return futimens(fd, times) < 0 ? -errno : 0;
 }
 
+int gl_file_set_attributes(int fd, uint32_t attributes)
+{
+    (void)fd, (void)attributes;
+    return 0;
+}
+
 /* The mode says who may do what. */
 int gl_file_settle(int fd, struct gl_dir *dir, const char *name)
 {

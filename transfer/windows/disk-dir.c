@@ -294,10 +294,15 @@ int gl_dir_rename(struct gl_dir *dir, const char *from, const char *to)
     HANDLE handle;
     bool was_read_only = false;
     int err = gl_dir_name_trouble(dir, to) ? UV_EINVAL : gl_disk_component(to, &component);
-    if (!err)
+    if (err)
+        return err;
+    err = open_at(dir, from, DELETE | FILE_WRITE_ATTRIBUTES, &handle, &info);
+    bool may_set = err == 0;
+    if (err == UV_EACCES)
         err = open_at(dir, from, DELETE, &handle, &info);
     if (err)
         return err;
+    uint32_t attributes = info.attributes;
     err = rename_handle(handle, dir, &component);
     if (err == UV_EACCES || err == UV_EEXIST || err == UV_EISDIR) {
         int cleared = clear_way(dir, to, &was_read_only);
@@ -305,6 +310,9 @@ int gl_dir_rename(struct gl_dir *dir, const char *from, const char *to)
         if (err && was_read_only)
             make_read_only(dir, to);
     }
+    /* A file's new name is a reason for a backup to some file systems. */
+    if (!err && may_set && gl_disk_info_of(handle, &info) == 0 && info.attributes != attributes)
+        (void)gl_disk_set_attributes(handle, attributes);
     CloseHandle(handle);
     return err;
 }
@@ -354,6 +362,20 @@ int gl_dir_set_link_time(struct gl_dir *dir, const char *name, struct gl_disk_ti
     if (err)
         return err;
     err = gl_disk_set_handle(handle, NULL, &mtime);
+    CloseHandle(handle);
+    return err;
+}
+
+int gl_dir_set_attributes(struct gl_dir *dir, uint32_t attributes)
+{
+    HANDLE handle;
+    if (!attributes)
+        return 0;
+    int err = gl_disk_nt_open(dir->handle, L"", 0, FILE_WRITE_ATTRIBUTES, FILE_OPEN,
+                              FILE_OPEN_REPARSE_POINT, &handle);
+    if (err)
+        return err;
+    err = gl_disk_set_attributes(handle, attributes);
     CloseHandle(handle);
     return err;
 }

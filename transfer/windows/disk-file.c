@@ -275,6 +275,20 @@ int gl_file_set(int fd, uint32_t mode, const struct gl_disk_time *mtime)
     return err;
 }
 
+int gl_file_set_attributes(int fd, uint32_t attributes)
+{
+    HANDLE handle;
+    int err = gl_disk_set_attributes(handle_of(fd), attributes);
+    if (err != UV_EACCES)
+        return err;
+    err = once_more(fd, FILE_WRITE_ATTRIBUTES, &handle); /* it is open for reading */
+    if (err)
+        return err;
+    err = gl_disk_set_attributes(handle, attributes);
+    CloseHandle(handle);
+    return err;
+}
+
 /* Only what may be written may be flushed; through what is open for reading nothing but attributes
  * was changed, which are in the journal. */
 int gl_file_sync(int fd)

@@ -185,6 +185,22 @@ static uint32_t mode_of(enum gl_disk_kind kind, DWORD attributes)
     return attributes & FILE_ATTRIBUTE_READONLY ? 0444 : 0644;
 }
 
+/* The root of a volume is hidden, for no reason of its own: a copy of it shall not be. */
+static bool is_root(HANDLE handle)
+{
+    FILE_NAME_INFO name; /* has room for one unit, "\\" */
+    return GetFileInformationByHandleEx(handle, FileNameInfo, &name, sizeof name) &&
+           name.FileNameLength == sizeof *name.FileName;
+}
+
+static uint32_t attributes_of(HANDLE handle, DWORD attributes)
+{
+    uint32_t ours = attributes & (GL_DISK_ATTRIBUTES & ~(DWORD)GL_DISK_PLAIN);
+    if ((attributes & FILE_ATTRIBUTE_DIRECTORY) && ours && is_root(handle))
+        ours = 0;
+    return ours ? ours : GL_DISK_PLAIN;
+}
+
 /* The tag of a reparse point, else 0. */
 static DWORD tag_of(HANDLE handle, DWORD attributes)
 {
@@ -226,6 +242,7 @@ static int info_of(HANDLE handle, struct gl_disk_info *ret_info, DWORD *ret_tag)
         .sparse = attributes & FILE_ATTRIBUTE_SPARSE_FILE,
     };
     ret_info->mode = mode_of(ret_info->kind, attributes);
+    ret_info->attributes = attributes_of(handle, attributes);
     take_id(handle, &by_handle, ret_info);
     ret_info->alone = by_handle.nNumberOfLinks == 1 && ret_info->kind == GL_DISK_FILE &&
                       gl_private_judge(handle, 0, NULL) == 0;
@@ -287,6 +304,25 @@ int gl_disk_open_in(HANDLE root, const wchar_t *name, size_t len, ACCESS_MASK ac
                     HANDLE *ret_handle, struct gl_disk_info *ret_info)
 {
     return gl_disk_open_sharing(root, name, len, access, GL_NT_SHARE_ALL, ret_handle, ret_info);
+}
+
+int gl_disk_set_attributes(HANDLE handle, uint32_t wanted)
+{
+    const DWORD ours = GL_DISK_HIDDEN | GL_DISK_SYSTEM | GL_DISK_ARCHIVE;
+    FILE_BASIC_INFO info, old;
+    if (!wanted)
+        return 0;
+    if (!GetFileInformationByHandleEx(handle, FileBasicInfo, &old, sizeof old))
+        return gl_disk_last_error();
+    memset(&info, 0, sizeof info);
+    info.FileAttributes = (old.FileAttributes & ~ours) | (wanted & ours);
+    if (info.FileAttributes == old.FileAttributes)
+        return 0;
+    if (!info.FileAttributes) /* would mean: as they are */
+        info.FileAttributes = FILE_ATTRIBUTE_NORMAL;
+    return SetFileInformationByHandle(handle, FileBasicInfo, &info, sizeof info)
+               ? 0
+               : gl_disk_last_error();
 }
 
 int gl_disk_set_handle(HANDLE handle, const uint32_t *mode, const struct gl_disk_time *mtime)

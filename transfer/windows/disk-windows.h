@@ -74,6 +74,7 @@ int gl_disk_open(const char *path, enum gl_disk_links links, ACCESS_MASK access,
 enum gl_disk_kind gl_disk_kind_of(DWORD attributes, DWORD tag);
 /* `alone` and `trusted` are true only for a handle with READ_CONTROL. */
 int gl_disk_info_of(HANDLE handle, struct gl_disk_info *ret_info);
+int gl_disk_set_attributes(HANDLE handle, uint32_t wanted); /* gl_file_set_attributes() */
 int gl_disk_set_handle(HANDLE handle, const uint32_t *mode, const struct gl_disk_time *mtime);
 
 /* An absolute path in NT's form: a root ("\??\C:\", "\??\UNC\server\share\") and components. */
