@@ -110,4 +110,23 @@ void gl_secure_free(void *ptr, size_t len)
         return;
     sodium_memzero(ptr, len);
     free(ptr);
+    gl_wipe_traces();
+}
+
+/* By the C library's own functions, as only they know which registers they use, by length; called
+ * through pointers that the compiler cannot see through. */
+void gl_wipe_traces(void)
+{
+    static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+    static void *(*volatile find)(const void *, int, size_t) = memchr;
+    static size_t (*volatile length)(const char *) = strlen;
+    static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
+    static const size_t lengths[] = {16, 32, 64, 128, 256, 512, 1000, 2000};
+    static const char nothing[2001];
+    char copied[2000];
+    for (size_t i = 0; i < GL_ARRAY_SIZE(lengths); i++)
+        copy(copied, nothing, lengths[i]);
+    find(copied, 1, sizeof(copied));
+    compare(copied, nothing, sizeof(copied));
+    length(nothing);
 }

@@ -41,8 +41,15 @@ char *gl_asprintf(const char *format, ...) GL_PRINTF(1, 2) __attribute__((malloc
 char *gl_vasprintf(const char *format, va_list args) GL_PRINTF(1, 0)
     __attribute__((malloc, returns_nonnull));
 
-/* Wipes len bytes in a way that the compiler cannot drop, then frees. NULL is fine. */
+/* Wipes len bytes in a way that the compiler cannot drop, then frees; and gl_wipe_traces(). NULL is
+ * fine. */
 void gl_secure_free(void *ptr, size_t len);
+/*
+ * What copied and searched a secret leaves pieces of it in vector registers until they are used
+ * again, and the next signal puts them on the stack (seen on Linux: its frame has all of them).
+ * This uses them. It takes less than a microsecond.
+ */
+void gl_wipe_traces(void);
 
 #define GL_NEW(type)               ((type *)gl_alloc(sizeof(type)))
 #define GL_NEW0(type)              ((type *)gl_alloc0(sizeof(type)))

@@ -11,6 +11,7 @@
 #include "message.h"
 
 #include <limits.h>
+#include <sodium.h>
 #include <stddef.h>
 #include <string.h>
 #include <uv.h>
@@ -223,7 +224,8 @@ static void wiping_free(void *data, void *ptr)
     if (!ptr)
         return;
     union head *head = (union head *)ptr - 1;
-    gl_secure_free(head, sizeof(*head) + head->size);
+    sodium_memzero(head, sizeof(*head) + head->size);
+    gl_free(head);
 }
 
 int gl_message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t len,
@@ -252,6 +254,7 @@ void gl_message_free(void *message)
     ProtobufCAllocator wiping = {NULL, wiping_free, NULL};
     if (message)
         protobuf_c_message_free_unpacked(message, &wiping);
+    gl_wipe_traces();
 }
 
 /* ------------------------------------------------------------------ pack */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay.h"
 
-#include <sodium.h>
 #include <string.h>
 #include <uv.h>
 
@@ -28,8 +27,9 @@ void gl_unit_unref(struct gl_unit *unit)
         return;
     gl_slice_unref(&unit->payload);
     if (unit->frame.flags & GL_FLAG_SECRET)
-        sodium_memzero(unit->head, sizeof(unit->head));
-    gl_free(unit);
+        gl_secure_free(unit, sizeof(*unit));
+    else
+        gl_free(unit);
 }
 
 void gl_unit_seal(struct gl_unit *unit)

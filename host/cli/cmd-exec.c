@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* guestlink exec: a program in the guest. */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
 #include "mem.h"
 #include "message.h"
+#include "password.h"
 #include "remote.h"
 #include "terminal.h"
 #include "utf8.h"
 
 #define TIMEOUT_MAX_S 31536000.0
 
-enum { OPTION_TIMEOUT = 1, OPTION_SESSION };
+enum { OPTION_TIMEOUT = 1, OPTION_SESSION, OPTION_PASSWORD };
 
 struct exec_options {
     bool input;
     int terminal; /* how often -t was given */
+    bool asks_password;
+    char password[GL_PASSWORD_MAX + 1];
     Gl__ExecStart start;
 };
 
@@ -70,6 +74,9 @@ static int take_option(struct gl_cli *cli, struct exec_options *options, int opt
             return gl_cli_usage(cli, "--session wants 'console' or a number");
         options->start.session = optarg;
         return 0;
+    case OPTION_PASSWORD:
+        options->asks_password = true;
+        return 0;
     default:
         return take_timeout(cli, options, optarg);
     }
@@ -88,8 +95,20 @@ static void choose_terminal(struct gl_cli *cli, struct exec_options *options, co
                      "no terminal is made, since standard input is none (-tt makes one)");
 }
 
+static int take_password(struct gl_cli *cli, struct exec_options *options, const char *guest)
+{
+    int status = gl_password_read(cli, guest, options->start.user, options->password);
+    if (status == 0)
+        options->start.password = options->password;
+    return status;
+}
+
 static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc, char **argv)
 {
+    if (options->asks_password && !*options->start.user)
+        return gl_cli_usage(cli, "--password-stdin wants -u, whose password it is");
+    if (options->asks_password && *options->start.session)
+        return gl_cli_usage(cli, "--password-stdin is not for --session, which needs none");
     if (argc < 1)
         return gl_cli_usage(cli, "a GUEST is expected");
     const char *guest = argv[0];
@@ -102,6 +121,8 @@ static int exec_guest(struct gl_cli *cli, struct exec_options *options, int argc
     if (first >= argc)
         return gl_cli_usage(cli, "a program to run is expected after %s", guest);
     int status = gl_cli_check_guest(cli, guest);
+    if (status == 0 && options->asks_password)
+        status = take_password(cli, options, guest);
     if (status != 0)
         return status;
     struct gl_remote remote = {.start = &options->start};
@@ -127,6 +148,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
                                           {"workdir", required_argument, NULL, 'w'},
                                           {"env", required_argument, NULL, 'e'},
                                           {"session", required_argument, NULL, OPTION_SESSION},
+                                          {"password-stdin", no_argument, NULL, OPTION_PASSWORD},
                                           {"timeout", required_argument, NULL, OPTION_TIMEOUT},
                                           {NULL, 0, NULL, 0}};
     struct exec_options options = {.start = GL__EXEC_START__INIT};
@@ -141,20 +163,22 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         status = exec_guest(cli, &options, argc - optind, argv + optind);
 out:
     gl_free(options.start.env);
+    sodium_memzero(options.password, sizeof(options.password));
     return status;
 }
 
 const struct gl_command gl_command_exec = {
     .name = "exec",
-    .synopsis =
-        "[-i] [-t] [-u USER] [--session SESSION] [-w DIR] [-e K=V]... [--timeout SEC] GUEST -- "
-        "ARGV...",
+    .synopsis = "[-i] [-t] [-u USER [--password-stdin]] [--session SESSION] [-w DIR] [-e K=V]... "
+                "[--timeout SEC] GUEST -- ARGV...",
     .summary = "Run a program in a guest.",
     .help =
         "  -i, --interactive  pass standard input on; without it the program reads nothing\n"
         "  -t, --tty          a terminal in the guest, and -i if standard input is a terminal;\n"
         "                     if -i is given and it is none, -tt is needed to have one\n"
         "  -u, --user USER    as this user of the guest (default: as the agent runs)\n"
+        "  --password-stdin   Windows: with the user's password, the first line of standard\n"
+        "                     input, which is asked for at a terminal; -i passes on what follows\n"
         "  --session SESSION  Windows: as whoever is logged on there, on that desktop: console\n"
         "                     (what is on the screen), or a number as guestlink info shows it\n"
         "  -w, --workdir DIR  in this directory, seen from the user's home (default: that)\n"
@@ -181,9 +205,11 @@ const struct gl_command gl_command_exec = {
         "nothing, and TERM is Ctrl-Break, or the end of the console if there is a terminal, and "
         "the\n"
         "end of the program and all that it started after 5 s. Arguments are UTF-8, and those of\n"
-        "batch files have no \" and no %. -u needs no password, but the program has none either: "
-        "it\n"
-        "cannot use other machines' shares.\n"
+        "batch files have no \" and no %.\n"
+        "\n"
+        "Without --password-stdin -u needs no password there, but the program has none either: it\n"
+        "cannot use other machines' shares, as it can with it. After five wrong passwords within\n"
+        "a minute that user has to wait. A Linux guest needs no password, and takes none.\n"
         "\n"
         "Exit status: the program's; 128+N if signal N killed it; 124 time ran out; 125 guestlink\n"
         "failed; 126 found but cannot be run; 127 not found; 141 standard output was closed; 255\n"

@@ -2,6 +2,7 @@
 #include "remote.h"
 
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -619,10 +620,16 @@ static void fill_in(const struct remote_run *run)
 
 static void converse(struct remote_run *run)
 {
+    Gl__ExecStart *start = run->remote->start;
+    unsigned flags = run->remote->terminal ? GL_FLAG_INTERACTIVE : 0;
+    size_t secret = strlen(start->password);
     fill_in(run);
-    int error = gl_call_open(gl_client_mux(run->cli->client), "exec", "start", run->guest,
-                             run->remote->start, run->remote->terminal ? GL_FLAG_INTERACTIVE : 0,
-                             &stream_events, run, &run->stream);
+    if (secret)
+        flags |= GL_FLAG_SECRET;
+    int error = gl_call_open(gl_client_mux(run->cli->client), "exec", "start", run->guest, start,
+                             flags, &stream_events, run, &run->stream);
+    if (secret) /* else it is a constant */
+        sodium_memzero(start->password, secret);
     if (error == UV_EMSGSIZE)
         run->status = gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
     else if (error)

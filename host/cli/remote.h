@@ -10,7 +10,8 @@
 #include "proto/guestlink.pb-c.h"
 
 struct gl_remote {
-    Gl__ExecStart *start; /* terminal, its size and TERM, and stdin_open are filled in here */
+    Gl__ExecStart *start; /* terminal, its size and TERM, and stdin_open are filled in here, and a
+                             password is wiped as soon as it was handed on */
     bool input;           /* standard input is passed on */
     bool terminal;        /* a terminal in the guest */
     uint64_t begun_ns;    /* by uv_hrtime(): since when the time limit of `start` counts */
