@@ -87,6 +87,8 @@ struct gl_exec_result {
 
 /* All but on_end may be NULL. */
 struct gl_exec_events {
+    /* With a password, before it is tried: may anything run as this user? As on_resolved. */
+    enum gl_status (*on_account)(void *ctx, const char *user, const char **ret_text);
     /* May it run? GL_STATUS_OK, or what result.status shall be, with *ret_text (copied). */
     enum gl_status (*on_resolved)(void *ctx, const struct gl_exec_target *target,
                                   const char **ret_text);

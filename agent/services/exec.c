@@ -99,6 +99,12 @@ static enum gl_status judge_variable(struct job *job, const struct gl_policy_que
     return status;
 }
 
+static enum gl_status on_account(void *ctx, const char *user, const char **ret_text)
+{
+    struct job *job = ctx;
+    return gl_agent_permit_early(job->call, &(struct gl_policy_question){.user = user}, ret_text);
+}
+
 static enum gl_status on_resolved(void *ctx, const struct gl_exec_target *target,
                                   const char **ret_text)
 {
@@ -140,6 +146,7 @@ static void on_input_used(void *ctx, size_t charge)
 }
 
 static const struct gl_exec_events process_events = {
+    .on_account = on_account,
     .on_resolved = on_resolved,
     .on_started = on_started,
     .on_output = on_output,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "windows/exec-account.h"
 
+#include <sodium.h>
 #include <string.h>
 #include <userenv.h>
 #include <uv.h>
@@ -213,6 +214,66 @@ static int become(const struct found *found, struct gl_exec_account *account,
     return error ? fail_logon(failure, account->name, error) : 0;
 }
 
+/* ------------------------------------------------------------------ a logon with a password */
+
+/* An administrator's interactive logon gives a token without his rights, and one with them beside
+ * it ("TOKEN_LINKED_TOKEN structure", learn.microsoft.com): that, as the logon without a password
+ * has it. */
+static void take_whole_token(HANDLE *token)
+{
+    TOKEN_ELEVATION_TYPE type;
+    TOKEN_LINKED_TOKEN linked;
+    DWORD got;
+    if (!GetTokenInformation(*token, TokenElevationType, &type, sizeof(type), &got) ||
+        type != TokenElevationTypeLimited ||
+        !GetTokenInformation(*token, TokenLinkedToken, &linked, sizeof(linked), &got))
+        return;
+    CloseHandle(*token);
+    *token = linked.LinkedToken;
+}
+
+static DWORD log_on_with(const struct found *found, const char *password, HANDLE *ret_token)
+{
+    static const DWORD kinds[] = {LOGON32_LOGON_INTERACTIVE, LOGON32_LOGON_BATCH};
+    DWORD error = ERROR_LOGON_FAILURE;
+    wchar_t *wide = gl_wide(password);
+    if (!wide)
+        return error;
+    for (size_t i = 0; i < GL_ARRAY_SIZE(kinds); i++) {
+        error = LogonUserW(found->name, found->domain, wide, kinds[i], LOGON32_PROVIDER_DEFAULT,
+                           ret_token)
+                    ? 0
+                    : GetLastError();
+        if (error != ERROR_LOGON_TYPE_NOT_GRANTED)
+            break;
+    }
+    gl_secure_free(wide, wcslen(wide) * sizeof(*wide));
+    return error;
+}
+
+/* found NULL: there is no such user, which nobody is told. */
+static int become_with(const struct found *found, const char *password,
+                       struct gl_exec_account *account, struct gl_exec_failure *failure)
+{
+    if (!gl_exec_guess_take(account->name, GetTickCount64()))
+        return gl_exec_fail(failure, GL_STATUS_DENIED,
+                            "user '%s': too many wrong passwords; wait for a minute",
+                            account->name);
+    DWORD error = found ? log_on_with(found, password, &account->token) : ERROR_LOGON_FAILURE;
+    if (error) {
+        char *why = gl_exec_logon_failure(error);
+        account->token = NULL;
+        gl_exec_fail(failure, GL_STATUS_DENIED, "Windows does not log user '%s' on: %s",
+                     account->name, why);
+        gl_free(why);
+        return -1;
+    }
+    gl_exec_guess_was_right(account->name);
+    take_whole_token(&account->token);
+    error = make_primary(&account->token);
+    return error ? fail_logon(failure, account->name, error) : 0;
+}
+
 /* ------------------------------------------------------------------ profiles */
 
 static const wchar_t *const profile_privileges[] = {L"SeBackupPrivilege", L"SeRestorePrivilege"};
@@ -377,6 +438,34 @@ static int find_user(const char *user, struct gl_exec_account *account,
     return load_profile(&found, account, failure);
 }
 
+static int find_by_password(const char *user, const char *password, struct gl_exec_account *account,
+                            struct gl_exec_failure *failure)
+{
+    struct gl_exec_failure unknown = {.status = GL_STATUS_OK};
+    struct found found;
+    bool known = look_up(user, &found, &unknown) == 0;
+    bool elsewhere = !known && unknown.status != GL_STATUS_NOT_FOUND;
+    if (elsewhere)
+        gl_exec_fail(failure, unknown.status, "%s", unknown.text);
+    gl_free(unknown.text);
+    if (elsewhere)
+        return -1;
+    account->name =
+        known ? name_account(&found.sid.u.sid, found.domain, found.name) : gl_strdup(user);
+    if (become_with(known ? &found : NULL, password, account, failure) != 0)
+        return -1;
+    return load_profile(&found, account, failure);
+}
+
+char *gl_exec_account_identify(const char *user)
+{
+    struct gl_exec_failure unknown = {.status = GL_STATUS_OK};
+    struct found found;
+    bool known = look_up(user, &found, &unknown) == 0;
+    gl_free(unknown.text);
+    return known ? name_account(&found.sid.u.sid, found.domain, found.name) : gl_strdup(user);
+}
+
 /* The machine's and the user's variables as the registry has them: nothing of the agent's own. */
 static void make_variables(struct gl_exec_account *account)
 {
@@ -391,12 +480,13 @@ static void make_variables(struct gl_exec_account *account)
     DestroyEnvironmentBlock(block);
 }
 
-int gl_exec_account_find(const char *user, const char *session, struct gl_exec_account *ret_account,
-                         struct gl_exec_failure *failure)
+int gl_exec_account_find(const char *user, const char *password, const char *session,
+                         struct gl_exec_account *ret_account, struct gl_exec_failure *failure)
 {
     struct gl_exec_account account = {.name = NULL};
-    int err = session ? enter_session(user, session, &account, failure)
-                      : find_user(user, &account, failure);
+    int err = session    ? enter_session(user, session, &account, failure)
+              : password ? find_by_password(user, password, &account, failure)
+                         : find_user(user, &account, failure);
     if (err) {
         gl_exec_account_done(&account);
         return err;

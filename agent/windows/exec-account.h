@@ -21,6 +21,12 @@ struct gl_exec_account {
 };
 
 /*
+ * What the user is called, without any logon: to be judged before one is tried. As asked for if
+ * nobody has that name, who is told no more than with a wrong password. For gl_free().
+ */
+char *gl_exec_account_identify(const char *user);
+
+/*
  * user: NULL, or "name", "DOMAIN\name", "name@domain.example"; session: NULL, "console", or a
  * number. Of a session it is whoever is logged on there, who must be `user` if that is given.
  * Neither: who we are.
@@ -30,10 +36,14 @@ struct gl_exec_account {
  * a logon has no credentials: shares of other machines that want one are out of reach, and so are
  * files that are encrypted for the user.
  *
+ * With a password (of `user`, without session) LogonUserW() is asked, interactively, or as a batch
+ * job where the account may not do that, and credentials there are. Who is unknown and whose
+ * password is wrong are told the same, and after five failures in a minute the user has to wait.
+ *
  * 0, or -1 and *failure: NOT_FOUND (account, session), DENIED, PRECONDITION, UNAVAILABLE, ...
  */
-int gl_exec_account_find(const char *user, const char *session, struct gl_exec_account *ret_account,
-                         struct gl_exec_failure *failure);
+int gl_exec_account_find(const char *user, const char *password, const char *session,
+                         struct gl_exec_account *ret_account, struct gl_exec_failure *failure);
 /* Unloads the profile, too. Fine for one that is all zeros. */
 void gl_exec_account_done(struct gl_exec_account *account);
 
@@ -51,6 +61,18 @@ bool gl_exec_session_parse(const char *text, DWORD console, DWORD *ret_session);
 /* What an account is called here: without the domain if that is this machine's, or Windows' own. */
 char *gl_exec_account_name(const char *domain, const char *name, const char *computer,
                            bool well_known);
+
+/*
+ * Against guessing: false if so many attempts of this user, in whatever case, have failed within a
+ * minute. One that was let go on counts as failed until it is taken back. Any thread. now_ms: of a
+ * clock that never goes back.
+ */
+#define GL_EXEC_GUESSES_MAX 5u
+#define GL_EXEC_GUESSES_MS  60000u
+bool gl_exec_guess_take(const char *user, uint64_t now_ms);
+void gl_exec_guess_was_right(const char *user);
+/* What a failed logon with a password is called. For gl_free(). */
+char *gl_exec_logon_failure(DWORD error);
 
 /* The user part and the domain part of what LsaLogonUser() is given. */
 enum gl_exec_logon { GL_EXEC_LOGON_LOCAL, GL_EXEC_LOGON_DOMAIN };

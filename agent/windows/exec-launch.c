@@ -43,6 +43,7 @@ void gl_exec_launch_init(struct gl_exec_launch *launch, const struct gl_exec_spe
         .env = copy_list(spec->env),
         .directory = gl_strdup(spec->directory),
         .user = gl_strdup(spec->user),
+        .password = gl_strdup(spec->password),
         .session = gl_strdup(spec->session),
         .term = gl_strdup(spec->term),
         .login_shell = spec->login_shell,
@@ -158,6 +159,18 @@ static int make_line(struct gl_exec_launch *launch)
     return 0;
 }
 
+static void wipe_password(struct gl_exec_launch *launch)
+{
+    if (launch->password)
+        gl_secure_free(launch->password, strlen(launch->password));
+    launch->password = NULL;
+}
+
+char *gl_exec_launch_identify(const struct gl_exec_launch *launch)
+{
+    return gl_exec_account_identify(launch->user);
+}
+
 int gl_exec_launch_prepare(struct gl_exec_launch *launch)
 {
     if (launch->login_shell) {
@@ -165,7 +178,10 @@ int gl_exec_launch_prepare(struct gl_exec_launch *launch)
         launch->argv = GL_NEW0_ARRAY(char *, 2);
         launch->argv[0] = login_shell();
     }
-    if (gl_exec_account_find(launch->user, launch->session, &launch->account, &launch->failure))
+    int err = gl_exec_account_find(launch->user, launch->password, launch->session,
+                                   &launch->account, &launch->failure);
+    wipe_password(launch);
+    if (err)
         return -1;
     if (make_environment(launch) != 0 || find_program_as_user(launch) != 0)
         return -1;
@@ -430,6 +446,7 @@ void gl_exec_launch_done(struct gl_exec_launch *launch)
     gl_exec_account_done(&launch->account);
     free_list(launch->argv);
     free_list(launch->env);
+    wipe_password(launch);
     gl_free(launch->directory);
     gl_free(launch->user);
     gl_free(launch->session);

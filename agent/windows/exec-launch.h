@@ -18,6 +18,7 @@ struct gl_exec_launch {
     /* As asked for; copies. */
     char **argv, **env; /* NULL-terminated */
     char *directory, *user, *session, *term;
+    char *password; /* wiped as soon as it was used */
     bool login_shell, terminal, local_only;
     unsigned columns, rows;
     /* Of the program; inheritable. With a terminal input and output of the console, error NULL. */
@@ -42,6 +43,8 @@ struct gl_exec_launch {
 
 /* Copies the spec. */
 void gl_exec_launch_init(struct gl_exec_launch *launch, const struct gl_exec_spec *spec);
+/* Before that, with a password: the name of the account, for gl_free(). */
+char *gl_exec_launch_identify(const struct gl_exec_launch *launch);
 /* Account, environment, directory, program, command line. 0, or -1 and ->failure. */
 int gl_exec_launch_prepare(struct gl_exec_launch *launch);
 /*

@@ -60,6 +60,7 @@ struct gl_exec_process {
     bool decided;                  /* result is what it will be */
     struct gl_exec_result result;
     char *text;
+    char *user; /* NULL: not asked about */
 };
 
 static void look(struct gl_exec_process *p);
@@ -73,6 +74,7 @@ static void free_process(struct gl_exec_process *p)
 {
     p->events->on_end(p->ctx, &p->result);
     gl_free(p->text);
+    gl_free(p->user);
     gl_free(p);
 }
 
@@ -356,6 +358,13 @@ static void do_run(struct gl_exec_work *work)
 }
 
 static void on_run(struct gl_exec_work *work, int status);
+static void on_prepared(struct gl_exec_work *work, int status);
+
+static void do_identify(struct gl_exec_work *work)
+{
+    struct gl_exec_process *p = of_work(work);
+    p->user = gl_exec_launch_identify(&p->launch);
+}
 
 /* Again and again: cancelled is what it waits for at the moment. */
 static void on_start_late(uv_timer_t *timer)
@@ -402,6 +411,21 @@ static bool go_on(struct gl_exec_process *p)
         return true;
     set_over(p);
     return false;
+}
+
+/* No password is tried of somebody as whom nothing may be run. */
+static void on_identified(struct gl_exec_work *work, int status)
+{
+    struct gl_exec_process *p = of_work(work);
+    const char *text = "";
+    end_step(p, status);
+    if (!p->decided && p->events->on_account) {
+        enum gl_status verdict = p->events->on_account(p->ctx, p->user, &text);
+        if (verdict != GL_STATUS_OK)
+            decide(p, verdict, text);
+    }
+    if (go_on(p))
+        start_step(p, do_prepare, on_prepared);
 }
 
 static void on_prepared(struct gl_exec_work *work, int status)
@@ -603,8 +627,6 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
                           const struct gl_exec_events *events, void *ctx,
                           struct gl_exec_process **ret_process)
 {
-    if (spec->password)
-        return UV_ENOTSUP;
     static bool hears_interrupts;
     struct gl_exec_process *p = GL_NEW0(struct gl_exec_process);
     struct ends ends = {NULL, {NULL, NULL}};
@@ -636,7 +658,8 @@ int gl_exec_process_start(uv_loop_t *loop, const struct gl_exec_spec *spec,
         decide(p, GL_STATUS_INTERNAL, uv_strerror(err));
         set_over(p);
     } else {
-        start_step(p, do_prepare, on_prepared);
+        bool asks = spec->password != NULL;
+        start_step(p, asks ? do_identify : do_prepare, asks ? on_identified : on_prepared);
     }
     *ret_process = p;
     return 0;

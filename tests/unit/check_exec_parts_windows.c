@@ -151,6 +151,48 @@ START_TEST(sessions)
 }
 END_TEST
 
+START_TEST(guesses_are_limited)
+{
+    const uint64_t start = 1000000;
+    for (unsigned i = 0; i < GL_EXEC_GUESSES_MAX; i++)
+        ck_assert(gl_exec_guess_take(i % 2 ? "alice" : "ALICE", start + i));
+    ck_assert(!gl_exec_guess_take("Alice", start + 10));
+    ck_assert(gl_exec_guess_take("bob", start + 10)); /* is not disturbed */
+    for (unsigned i = 0; i < 20; i++) {
+        ck_assert(gl_exec_guess_take("carol", start + i)); /* knows it */
+        gl_exec_guess_was_right("carol");
+    }
+    ck_assert(!gl_exec_guess_take("alice", start + GL_EXEC_GUESSES_MS - 1));
+    ck_assert(gl_exec_guess_take("alice", start + GL_EXEC_GUESSES_MS));
+    /* Whoever makes up names finds an end, too. */
+    unsigned n = 0;
+    for (; n < 1000; n++) {
+        char name[16];
+        snprintf(name, sizeof(name), "user%u", n);
+        if (!gl_exec_guess_take(name, start + GL_EXEC_GUESSES_MS + 100))
+            break;
+    }
+    ck_assert_uint_gt(n, 30);
+    ck_assert_uint_lt(n, 65);
+}
+END_TEST
+
+START_TEST(failed_logons_have_words)
+{
+    char *unknown = gl_exec_logon_failure(ERROR_NONE_MAPPED);
+    char *wrong = gl_exec_logon_failure(ERROR_LOGON_FAILURE);
+    char *locked = gl_exec_logon_failure(ERROR_ACCOUNT_LOCKED_OUT);
+    char *granted = gl_exec_logon_failure(ERROR_LOGON_TYPE_NOT_GRANTED);
+    ck_assert_str_eq(unknown, wrong);
+    ck_assert_ptr_nonnull(strstr(locked, "locked"));
+    ck_assert_ptr_nonnull(strstr(granted, "batch job"));
+    gl_free(unknown);
+    gl_free(wrong);
+    gl_free(locked);
+    gl_free(granted);
+}
+END_TEST
+
 START_TEST(accounts_have_short_names)
 {
     static const struct {
@@ -421,8 +463,9 @@ static Suite *suite(void)
 {
     return GL_UNIT_SUITE("exec_parts_windows", lines_for_the_c_runtime, lines_for_batch_files,
                          names_of_batch_files, environment_is_sorted_and_changed,
-                         paths_are_seen_from_a_folder, sessions, accounts_have_short_names,
-                         logon_messages, names_of_windows, machine_of_smbios, names_are_folded,
+                         paths_are_seen_from_a_folder, sessions, guesses_are_limited,
+                         failed_logons_have_words, accounts_have_short_names, logon_messages,
+                         names_of_windows, machine_of_smbios, names_are_folded,
                          privileges_are_those_of_a_thread_for_a_call, paths_that_could_be_anywhere);
 }
 
