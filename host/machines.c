@@ -21,7 +21,8 @@ struct shared {
     bool ended;               /* the thread has */
     struct gl_machine *items; /* heard, and not yet taken by the loop; NULL: nothing is new */
     size_t n;
-    int error; /* of the last time it was asked; 0: none */
+    int error;  /* of the last time it was asked; 0: none */
+    bool heard; /* the machines, once at least */
 };
 
 struct gl_machines {
@@ -55,6 +56,7 @@ static void report(struct shared *shared, int error, struct gl_machine *items, s
     uv_mutex_lock(&shared->lock);
     shared->error = error;
     if (!error) {
+        shared->heard = true;
         gl_free(shared->items);
         shared->items = items ? items : GL_NEW0(struct gl_machine);
         shared->n = n;
@@ -83,14 +85,21 @@ static void *ask(struct shared *shared, void *state)
     return state;
 }
 
-/* Whether the loop is still there. */
+/* Whether there is nothing to ask. Who has answered before is away only for a while, whatever it
+ * says: WMI has no namespace of Hyper-V while its repository is mended. */
+static bool is_in_vain(const struct shared *shared)
+{
+    return shared->error == UV_ENOTSUP && !shared->heard;
+}
+
+/* Whether it is to be asked again: the loop is still there, too. */
 static bool pause_a_while(struct shared *shared)
 {
     uint64_t end = uv_hrtime() + shared->every_ns, now;
     uv_mutex_lock(&shared->lock);
-    while (shared->async && shared->error != UV_ENOTSUP && (now = uv_hrtime()) < end)
+    while (shared->async && !is_in_vain(shared) && (now = uv_hrtime()) < end)
         uv_cond_timedwait(&shared->changed, &shared->lock, end - now);
-    bool go_on = shared->async != NULL && shared->error != UV_ENOTSUP;
+    bool go_on = shared->async != NULL && !is_in_vain(shared);
     uv_mutex_unlock(&shared->lock);
     return go_on;
 }

@@ -32,8 +32,8 @@ struct gl_machine {
 
 /* Where they are asked for. All of it is called on one thread of its own, and may block. */
 struct gl_machines_source {
-    /* 0. UV_ENOTSUP: there is no hypervisor that names its machines; it is not asked again. Other
-     * UV_E*: not possible now; it is tried again. */
+    /* 0. UV_ENOTSUP: there is no hypervisor that names its machines; it is not asked again, unless
+     * it has named them before. Other UV_E*: not possible now; it is tried again. */
     int (*open)(void **ret_state);
     /* All machines, in *ret_items for gl_free(), GL_MACHINES_MAX at most. Negative UV_E*: the
      * source is closed, and opened anew next time. */

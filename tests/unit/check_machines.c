@@ -161,6 +161,17 @@ static void await_asked(unsigned more)
     }
 }
 
+/* Until it was opened so often, or that failed so often. */
+static void await_tried(unsigned times)
+{
+    for (bool enough = false; !enough;) {
+        uv_run(&loop, UV_RUN_ONCE);
+        uv_mutex_lock(&lock);
+        enough = tried >= times;
+        uv_mutex_unlock(&lock);
+    }
+}
+
 START_TEST(what_the_source_has_is_told)
 {
     struct gl_guid two = id_of(2);
@@ -203,7 +214,9 @@ START_TEST(a_source_that_fails_is_tried_again)
     put(0, 1, "one");
     away = UV_EIO;
     struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
+    await_tried(2);
     uv_mutex_lock(&lock);
+    ck_assert_uint_eq(opened, 0);
     away = 0;
     uv_mutex_unlock(&lock);
     await("one", 1);
@@ -294,18 +307,36 @@ START_TEST(where_there_is_none_it_is_not_asked_again)
 }
 END_TEST
 
+/* Who has named machines does so again: its repository is being mended, for one. */
+START_TEST(one_that_was_there_is_asked_again)
+{
+    put(0, 1, "one");
+    struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
+    await("one", 1);
+    uv_mutex_lock(&lock);
+    broken = true;
+    away = UV_ENOTSUP;
+    unsigned before = tried;
+    uv_mutex_unlock(&lock);
+    await_tried(before + 2);
+    put(0, 1, "two");
+    uv_mutex_lock(&lock);
+    broken = false;
+    away = 0;
+    uv_mutex_unlock(&lock);
+    await("two", 1);
+    gl_machines_free(machines);
+    ck_assert_uint_eq(warned, 1);
+}
+END_TEST
+
 /* Also one that can be opened and does not answer; the log has a line for each thing that is new.
  */
 START_TEST(what_fails_is_said_once)
 {
     away = UV_EACCES;
     struct gl_machines *machines = gl_machines_new(&loop, &source, EVERY_MS, on_change, &changes);
-    for (bool again = false; !again;) {
-        uv_run(&loop, UV_RUN_ONCE);
-        uv_mutex_lock(&lock);
-        again = tried > 2;
-        uv_mutex_unlock(&lock);
-    }
+    await_tried(3);
     ck_assert_uint_eq(warned, 1);
     uv_mutex_lock(&lock);
     broken = true;
@@ -351,6 +382,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_source_that_hangs_is_left_behind);
     tcase_add_test(tcase, changes_are_told);
     tcase_add_test(tcase, where_there_is_none_it_is_not_asked_again);
+    tcase_add_test(tcase, one_that_was_there_is_asked_again);
     tcase_add_test(tcase, what_fails_is_said_once);
     tcase_add_test(tcase, without_a_hypervisor);
     suite_add_tcase(suite, tcase);
