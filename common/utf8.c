@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "utf8.h"
 
-#include <stdint.h>
-
 static bool between(unsigned value, unsigned low, unsigned high)
 {
     return value >= low && value <= high;
@@ -43,6 +41,16 @@ size_t gl_utf8_char_len(const void *data, size_t len)
             return 0;
     }
     return need;
+}
+
+uint32_t gl_utf8_code_point(const void *data, size_t len)
+{
+    static const uint8_t first[] = {0, 0x7F, 0x1F, 0x0F, 0x07}; /* its bits that count */
+    const uint8_t *s = data;
+    uint32_t point = s[0] & first[len];
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (s[i] & 0x3Fu);
+    return point;
 }
 
 bool gl_utf8_valid(const void *data, size_t len)

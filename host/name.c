@@ -86,25 +86,45 @@ static size_t char_len(const char *p)
     return len ? len : 1;
 }
 
-/* U+200B to U+200F, U+2060 to U+2064, U+FEFF: they have no shape, and two names that differ in them
- * alone look the same. */
-static bool is_invisible(const char *p, size_t len)
+struct range {
+    uint32_t first, last;
+};
+
+/* They have no shape, and two names that differ in them alone look the same: what the Unicode
+ * Character Database (DerivedCoreProperties.txt) calls Default_Ignorable_Code_Point, and some that
+ * are blank all the same. */
+static const struct range invisible[] = {
+    {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},   {0x115F, 0x1160},
+    {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},
+    {0x2060, 0x206F},   {0x2800, 0x2800}, /* braille, no dot */
+    {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+    {0xFFF0, 0xFFFB}, /* annotations too */
+    {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+/* Its general category Zs, and not the common one. */
+static const struct range other_spaces[] = {
+    {0x00A0, 0x00A0}, {0x1680, 0x1680}, {0x2000, 0x200A},
+    {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000},
+};
+
+static bool is_in(const struct range *ranges, size_t n, const char *p, size_t len)
 {
-    static const char *const shapeless[] = {"\xe2\x80\x8b", "\xe2\x80\x8c", "\xe2\x80\x8d",
-                                            "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x81\xa0",
-                                            "\xe2\x81\xa1", "\xe2\x81\xa2", "\xe2\x81\xa3",
-                                            "\xe2\x81\xa4", "\xef\xbb\xbf"};
-    for (size_t i = 0; len == 3 && i < GL_ARRAY_SIZE(shapeless); i++)
-        if (memcmp(p, shapeless[i], 3) == 0)
+    uint32_t point = gl_utf8_code_point(p, len);
+    for (size_t i = 0; i < n; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
             return true;
     return false;
 }
 
-static bool is_plain(const char *p, size_t len)
+/* What stands for the character in a name; '\0': itself. */
+static char substitute(const char *p, size_t len)
 {
     char shown[32];
-    return gl_escape(shown, sizeof shown, p, len) == len && memcmp(shown, p, len) == 0 &&
-           !is_invisible(p, len) && !strchr(SEPARATORS, *p);
+    if (gl_escape(shown, sizeof shown, p, len) != len || memcmp(shown, p, len) != 0 ||
+        strchr(SEPARATORS, *p) || is_in(invisible, GL_ARRAY_SIZE(invisible), p, len))
+        return '-';
+    return is_in(other_spaces, GL_ARRAY_SIZE(other_spaces), p, len) ? ' ' : '\0';
 }
 
 static bool begins_odd(const char *name)
@@ -133,17 +153,14 @@ void gl_name_of_vm(const char *vm, char out[GL_NAME_SIZE])
 {
     char body[GL_NAME_SIZE];
     size_t n = 0, len;
-    vm += strspn(vm, " ");
     for (const char *p = vm; *p; p += len) {
         len = char_len(p);
-        bool plain = is_plain(p, len);
-        if (n + (plain ? len : 1) > GL_NAME_VM_MAX)
+        const char put = substitute(p, len);
+        const size_t width = put ? 1 : len;
+        if (n + width > GL_NAME_VM_MAX)
             break;
-        if (plain)
-            memcpy(body + n, p, len);
-        else
-            body[n] = '-';
-        n += plain ? len : 1;
+        memcpy(body + n, put ? &put : p, width);
+        n += n || body[0] != ' ' ? width : 0; /* no spaces at the beginning */
     }
     body[n] = '\0';
     trim(body, n);
@@ -176,8 +193,9 @@ const char *gl_name_ref_fault(const char *ref)
         return "no name begins with '-', '.', '_' or a space";
     for (const char *p = ref; *p; p += len) {
         len = char_len(p);
-        if (!is_plain(p, len))
-            return "no name has ':', '/', '\\' or characters that cannot be seen";
+        if (substitute(p, len))
+            return "no name has ':', '/', '\\', spaces but the plain one or characters that cannot "
+                   "be seen";
     }
     return NULL;
 }

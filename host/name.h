@@ -6,7 +6,7 @@
  *
  * A hypervisor's names have what people call a machine, "My VM". Of them a guest's name keeps all
  * that can be shown and typed: '-' stands for control characters and those that cannot be seen, and
- * for ':', '/' and '\\', which part a guest from a path. One that would be an option, a drive or an
+ * for ':', '/' and '\\', which part a guest from a path; a space for all kinds of it. One that would be an option, a drive or an
  * id has "vm-" before it.
  */
 #ifndef GL_NAME_H

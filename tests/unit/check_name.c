@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "name.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mem.h"
@@ -122,6 +123,81 @@ START_TEST(what_cannot_mean_a_guest)
 }
 END_TEST
 
+/* Whatever cannot be told from another name by looking at it is not kept. */
+START_TEST(what_cannot_be_seen)
+{
+    static const char *const invisible[] = {
+        "\xc2\xad",         /* U+00AD SOFT HYPHEN */
+        "\xcd\x8f",         /* U+034F COMBINING GRAPHEME JOINER */
+        "\xd8\x9c",         /* U+061C ARABIC LETTER MARK */
+        "\xe1\x85\x9f",     /* U+115F HANGUL CHOSEONG FILLER */
+        "\xe1\x85\xa0",     /* U+1160 */
+        "\xe1\xa0\x8e",     /* U+180E MONGOLIAN VOWEL SEPARATOR */
+        "\xe2\x80\x8b",     /* U+200B ZERO WIDTH SPACE */
+        "\xe2\x80\x8f",     /* U+200F RIGHT-TO-LEFT MARK */
+        "\xe2\x80\xae",     /* U+202E RIGHT-TO-LEFT OVERRIDE */
+        "\xe2\x81\xa0",     /* U+2060 WORD JOINER */
+        "\xe2\x81\xa5",     /* U+2065 */
+        "\xe2\x81\xaf",     /* U+206F */
+        "\xe2\xa0\x80",     /* U+2800 BRAILLE PATTERN BLANK */
+        "\xe3\x85\xa4",     /* U+3164 HANGUL FILLER */
+        "\xef\xb8\x80",     /* U+FE00 VARIATION SELECTOR-1 */
+        "\xef\xb8\x8f",     /* U+FE0F */
+        "\xef\xbb\xbf",     /* U+FEFF ZERO WIDTH NO-BREAK SPACE */
+        "\xef\xbe\xa0",     /* U+FFA0 HALFWIDTH HANGUL FILLER */
+        "\xef\xbf\xbb",     /* U+FFFB INTERLINEAR ANNOTATION TERMINATOR */
+        "\xf0\x9d\x85\xb3", /* U+1D173 MUSICAL SYMBOL BEGIN BEAM */
+        "\xf3\xa0\x80\x81", /* U+E0001 LANGUAGE TAG */
+        "\xf3\xa0\x87\xaf", /* U+E01EF VARIATION SELECTOR-256 */
+    };
+    static const char *const visible[] = {
+        "\xc2\xae",         /* U+00AE, beside U+00AD */
+        "\xe2\x80\x90",     /* U+2010 HYPHEN */
+        "\xe2\x80\xa7",     /* U+2027 */
+        "\xe2\x81\xb0",     /* U+2070 */
+        "\xe2\xa0\x81",     /* U+2801 */
+        "\xe6\x9c\xba",     /* U+673A */
+        "\xef\xbf\xbd",     /* U+FFFD */
+        "\xf0\x9f\x98\x80", /* U+1F600 */
+    };
+    char in[16], out[GL_NAME_SIZE];
+    for (size_t i = 0; i < GL_ARRAY_SIZE(invisible); i++) {
+        snprintf(in, sizeof(in), "d%sb", invisible[i]);
+        gl_name_of_vm(in, out);
+        ck_assert_msg(strcmp(out, "d-b") == 0, "%zu: %s", i, out);
+        ck_assert_msg(gl_name_ref_fault(in) != NULL, "%zu", i);
+    }
+    for (size_t i = 0; i < GL_ARRAY_SIZE(visible); i++) {
+        snprintf(in, sizeof(in), "d%sb", visible[i]);
+        gl_name_of_vm(in, out);
+        ck_assert_str_eq(out, in);
+        ck_assert_msg(!gl_name_ref_fault(in) == gl_name_vms, "%zu", i);
+    }
+}
+END_TEST
+
+START_TEST(all_spaces_are_one)
+{
+    static const char *const cases[][2] = {
+        {"db\xc2\xa0", "db"},          /* U+00A0 NO-BREAK SPACE */
+        {"\xe3\x80\x80 db", "db"},     /* U+3000 IDEOGRAPHIC SPACE */
+        {"My\xc2\xa0VM", "My VM"},     /* two names that look the same */
+        {"My\xe2\x80\x89VM", "My VM"}, /* U+2009 THIN SPACE */
+        {"a\xe1\x9a\x80\xe2\x81\x9f\xe2\x80\xaf"
+         "b",
+         "a   b"}, /* U+1680, U+205F, U+202F */
+        {"\xc2\xa0\xe3\x80\x80", "vm-"},
+    };
+    char out[GL_NAME_SIZE];
+    for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
+        gl_name_of_vm(cases[i][0], out);
+        ck_assert_str_eq(out, cases[i][1]);
+        ck_assert(gl_name_is_vm(out));
+    }
+    ck_assert_ptr_nonnull(gl_name_ref_fault("My\xc2\xa0VM"));
+}
+END_TEST
+
 START_TEST(alike)
 {
     ck_assert(gl_name_alike("Web1", "wEB1"));
@@ -172,8 +248,8 @@ END_TEST
 static Suite *suite(void)
 {
     return GL_UNIT_SUITE("name", what_is_a_name, proposals_become_names, any_bytes_become_a_name,
-                         numbers_fit, machines_names, what_cannot_mean_a_guest, alike,
-                         quotas_refill, places_are_counted_apart);
+                         numbers_fit, machines_names, what_cannot_mean_a_guest, what_cannot_be_seen,
+                         all_spaces_are_one, alike, quotas_refill, places_are_counted_apart);
 }
 
 GL_UNIT_MAIN(suite)

@@ -28,6 +28,15 @@ START_TEST(takes_what_is_valid)
 }
 END_TEST
 
+START_TEST(code_points)
+{
+    ck_assert_uint_eq(gl_utf8_code_point("\x7f", 1), 0x7F);
+    ck_assert_uint_eq(gl_utf8_code_point("\xdf\xbf", 2), 0x7FF);
+    ck_assert_uint_eq(gl_utf8_code_point("\xe2\x82\xac", 3), 0x20AC);
+    ck_assert_uint_eq(gl_utf8_code_point("\xf4\x8f\xbf\xbf", 4), 0x10FFFF);
+}
+END_TEST
+
 START_TEST(refuses_the_rest)
 {
     static const char *const bad[] = {
@@ -62,7 +71,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-    return GL_UNIT_SUITE("utf8", takes_what_is_valid, refuses_the_rest);
+    return GL_UNIT_SUITE("utf8", takes_what_is_valid, code_points, refuses_the_rest);
 }
 
 GL_UNIT_MAIN(suite)
