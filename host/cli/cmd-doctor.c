@@ -115,11 +115,26 @@ static void advise(char *out, size_t size, const char *condition, const char *fi
     snprintf(out, size, "%s: guestlink trust accept %s", condition, fingerprint);
 }
 
+/* No guest yet: if there are no others, that no guest has ever connected is said as well. */
+static void look_at_machine(struct doctor *d, const Gl__Guest *machine)
+{
+    const char *state = gl_guest_machine_word(machine);
+    bool runs = machine->machine == GL__MACHINE_STATE__MACHINE_STATE_RUNNING || state[0] == '\0';
+    say(d, VERDICT_NOTE,
+        runs ? "install and start guestlink-agent in it" : "start it, with guestlink-agent in it",
+        "no agent has connected from the virtual machine %s%s%s", machine->name,
+        runs ? "" : ", which is ", runs ? "" : state);
+}
+
 static void look_at_guest(void *ctx, const ProtobufCMessage *item)
 {
     const Gl__Guest *guest = (const Gl__Guest *)item;
     struct doctor *d = ctx;
     char ago[32], advice[320];
+    if (guest->state == GL__GUEST_STATE__GUEST_STATE_NO_AGENT) {
+        look_at_machine(d, guest);
+        return;
+    }
     d->seen = true;
     gl_free(d->name);
     d->name = gl_strdup(guest->name);

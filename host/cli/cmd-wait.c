@@ -78,7 +78,7 @@ static void on_guest(void *ctx, const ProtobufCMessage *item)
     case GL__TRUST_STATE__TRUST_STATE_MISMATCH:
     case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
         snprintf(w->kept_out, sizeof(w->kept_out),
-                 "its key is in doubt: guestlink doctor %s says more", guest->name);
+                 "its key is in doubt: guestlink doctor %s says more", guest->id);
         break;
     default:
         w->kept_out[0] = '\0';

@@ -5,7 +5,11 @@ import shutil
 import subprocess
 import time
 
+import wire
 from world import until
+
+NO_AGENT = 4
+RUNNING, OFF = 2, 3
 
 
 def findings(world, *args, status=1):
@@ -129,3 +133,18 @@ def test_an_agent_that_does_not_answer(world):
         assert "its agent does not answer: no answer within 5 s" in rest
         assert time.monotonic() - start < 20
     world.wait_guest()
+
+
+def test_machines_without_an_agent(make_world):
+    """They are no guests yet: whoever has just set up the host is told where to go on."""
+    world = make_world()
+    machines = [{2: "My VM", 3: NO_AGENT, 17: "11111111-2222-3333-4444-555555555555", 18: RUNNING},
+                {2: "db", 3: NO_AGENT, 17: "11111111-2222-3333-4444-555555555556", 18: OFF}]
+    with wire.daemon(world.control, {"status": ([{}], 0, ""), "list": (machines, 0, "")}):
+        found = findings(world, status=1)  # as it listens nowhere
+    verdict, advice = about(found, "no agent has connected from the virtual machine My VM")
+    assert verdict == "note" and advice.startswith("install and start guestlink-agent")
+    verdict, advice = about(found, "no agent has connected from the virtual machine db, which is off")
+    assert verdict == "note" and advice.startswith("start it")
+    assert about(found, "no guest has ever connected")[0] == "note"
+    assert not any("last seen" in finding for finding in found), found

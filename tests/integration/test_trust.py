@@ -196,6 +196,15 @@ def test_waiting_for_a_guest_that_is_kept_out_says_so(make_world):
     assert accept in lines[1]["error"]["message"]
 
 
+def test_a_hint_can_be_typed_whatever_the_guest_is_called(make_world):
+    """A virtual machine's name has spaces."""
+    world = make_world()
+    guest = {1: "0123456789abcdef", 2: "My VM", 3: 3, 7: "", 8: 5, 9: "ab" * 32}
+    with wire.daemon(world.control, {"get": ([guest], 0, "")}):
+        fails(world.gl("wait", "--timeout", "0.1", "My"),  # a beginning will do
+              "its key is in doubt: guestlink doctor 0123456789abcdef says more")
+
+
 # ---------------------------------------------------------------- names
 
 def test_a_name_is_kept_with_its_key(world):

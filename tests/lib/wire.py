@@ -10,9 +10,11 @@ misbehave, and to see that the document suffices. Blocking sockets; every wait h
 A message of Protocol Buffers is a dict from field number to value here: int, bytes, str, dict, or a
 list of them; Fixed64 for fixed64.
 """
+import contextlib
 import os
 import socket
 import struct
+import threading
 import time
 
 import ed25519
@@ -264,7 +266,7 @@ def server(path):
 
 
 class HostPeer(Peer):
-    """Side B: a hostile host for the agent. Needs a key; make one of accept()'s."""
+    """Side B: a hostile host for the agent, with a key; without one a daemon for guestlink. Make one of accept()'s."""
 
     def accept_hello(self):
         self.hello = self.expect(HELLO_A)
@@ -274,8 +276,22 @@ class HostPeer(Peer):
         fields = {"version_max": 1, "role": HOST, "name": "wire-host"}
         fields.update(changes)
         self.hello_b = self.make_hello(**fields)
-        signature = self.key.sign(signed(label, self.hello, self.hello_b))
+        signature = self.key.sign(signed(label, self.hello, self.hello_b)) if self.key else bytes(64)
         self.send(HELLO_B, payload=struct.pack("<H", len(self.hello_b)) + self.hello_b + signature)
+
+    def serve(self, answers):
+        """Answers calls until the other side goes. answers: {method: (messages, status, text)}; others never end."""
+        while True:
+            try:
+                kind, _, _, stream, payload = self.receive()
+            except Closed:
+                return
+            method = parse(payload)[2][-1].decode() if kind == OPEN else None
+            if method in answers:
+                messages, status, text = answers[method]
+                for message in messages:
+                    self.send(MESSAGE, stream, protobuf(message))
+                self.send(CLOSE, stream, struct.pack("<I", status) + text.encode())
 
     def take_auth(self):
         signature = self.expect(AUTH_A)
@@ -286,3 +302,29 @@ class HostPeer(Peer):
         fields = {2: os.urandom(16), 3: 1, 6: "wire"}
         fields.update(changes)
         self.send(WELCOME, payload=protobuf(fields))
+
+
+@contextlib.contextmanager
+def daemon(path, answers):
+    """A daemon for guestlink at this control socket, with what no system here makes a real one say; see serve()."""
+    def run():
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with HostPeer(sock) as peer, contextlib.suppress(Closed):
+                peer.accept_hello()
+                peer.send_hello_b()
+                peer.serve(answers)
+
+    listener = server(path)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+        os.unlink(path)
