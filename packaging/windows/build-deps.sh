@@ -49,7 +49,7 @@ case ${1-} in
 esac
 
 # Some sources come without configure.
-needed="gcc-mingw-w64-x86-64-win32 mingw-w64-tools autoconf automake libtool cmake flex make dpkg-dev pkg-config xz-utils patch"
+needed="gcc-mingw-w64-x86-64-win32 mingw-w64-tools autoconf automake autopoint libtool cmake flex make dpkg-dev pkg-config xz-utils patch"
 missing=
 for package in $needed; do
     case $package in
