@@ -74,6 +74,10 @@ static json_t *entry_to_json(const struct gl_trust_entry *entry)
         char vm[GL_GUID_TEXT_SIZE];
         json_object_set_new(object, "vm", json_string(gl_guid_format(&entry->vm, vm)));
     }
+    if (entry->has_from) {
+        char from[GL_GUID_TEXT_SIZE];
+        json_object_set_new(object, "from", json_string(gl_guid_format(&entry->from, from)));
+    }
     if (entry->has_machine)
         set_hex(object, "machine", entry->machine, GL_MACHINE_SIZE);
     if (entry->has_offered) {
@@ -209,6 +213,8 @@ static const char *get_rest(const json_t *object, struct gl_trust_entry *entry)
         bad = get_text(object, "software", entry->software, sizeof entry->software);
     if (!bad)
         bad = get_text(object, "reason", entry->reason, sizeof entry->reason);
+    if (!bad)
+        bad = get_guid(object, "from", &entry->from, &entry->has_from);
     if (!bad)
         bad = get_hex(object, "machine", entry->machine, GL_MACHINE_SIZE, &entry->has_machine);
     if (!bad)

@@ -63,6 +63,7 @@ void gl_trust_reserve(struct gl_trust *trust, const char *const *names)
     trust->reserved = GL_NEW0_ARRAY(char *, n + 1);
     for (size_t i = 0; i < n; i++)
         trust->reserved[i] = gl_strdup(names[i]);
+    trust->names_due = true;
 }
 
 /* ------------------------------------------------------------------ another name */
@@ -107,8 +108,62 @@ struct gl_trust_entry *gl_trust_find_by_vm(const struct gl_trust *trust, const s
     return NULL;
 }
 
-void gl_trust_bind(struct gl_trust_entry *entry, const struct gl_trust_vm *vm)
+const struct gl_trust_vm *gl_trust_next_vm(const struct gl_trust *trust,
+                                           const struct gl_guid *after)
 {
+    size_t low = 0, high = after ? trust->n_vms : 0;
+    while (low < high) { /* the first one that is greater; `after` itself may have gone */
+        size_t middle = (low + high) / 2;
+        if (memcmp(&trust->vms[middle].id, after, sizeof *after) > 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < trust->n_vms ? &trust->vms[low] : NULL;
+}
+
+static void mark(struct gl_trust *trust, bool has, const struct gl_guid *id)
+{
+    const struct gl_trust_vm *vm = has ? gl_trust_find_vm(trust, id) : NULL;
+    if (vm)
+        trust->vms[vm - trust->vms].has_guest = true;
+}
+
+/* All at once and seldom: who lists machines asks for each of them. */
+static void mark_guests(struct gl_trust *trust)
+{
+    for (size_t i = 0; i < trust->n_vms; i++)
+        trust->vms[i].has_guest = false;
+    GL_LIST_FOREACH (node, &trust->entries) {
+        const struct gl_trust_entry *entry = ENTRY_OF(node);
+        mark(trust, entry->has_vm, &entry->vm);
+        mark(trust, entry->has_from, &entry->from);
+    }
+    trust->guests_marked = true;
+}
+
+bool gl_trust_is_silent(struct gl_trust *trust, const struct gl_trust_vm *vm)
+{
+    if (!trust->guests_marked)
+        mark_guests(trust);
+    return !vm->has_guest;
+}
+
+void gl_trust_came_from(struct gl_trust *trust, struct gl_trust_entry *entry,
+                        const struct gl_guid *id)
+{
+    if (entry->has_from && gl_guid_equal(&entry->from, id))
+        return;
+    entry->has_from = true;
+    entry->from = *id;
+    trust->guests_marked = false;
+    trust->dirty = true;
+}
+
+void gl_trust_bind(struct gl_trust *trust, struct gl_trust_entry *entry,
+                   const struct gl_trust_vm *vm)
+{
+    trust->guests_marked = false;
     entry->fixed = entry->has_vm = entry->vm_there = true;
     entry->first_use = false;
     entry->vm = vm->id;
@@ -118,12 +173,11 @@ void gl_trust_bind(struct gl_trust_entry *entry, const struct gl_trust_vm *vm)
 void gl_trust_adopt(struct gl_trust *trust, struct gl_trust_entry *entry, const struct gl_guid *id)
 {
     const struct gl_trust_vm *vm = gl_trust_find_vm(trust, id);
-    if (!vm || gl_trust_find_by_vm(trust, id) ||
-        entry->state != GL__TRUST_STATE__TRUST_STATE_ACCEPTED ||
+    if (!vm || entry->state != GL__TRUST_STATE__TRUST_STATE_ACCEPTED ||
         (entry->fixed && gl_trust_is_reserved(trust, entry->name)) ||
-        (entry->has_vm && gl_trust_find_vm(trust, &entry->vm)))
+        (entry->has_vm && gl_trust_find_vm(trust, &entry->vm)) || gl_trust_find_by_vm(trust, id))
         return;
-    gl_trust_bind(entry, vm);
+    gl_trust_bind(trust, entry, vm);
     trust->dirty = true;
     if (strcmp(entry->name, vm->name) == 0)
         return;
@@ -268,5 +322,6 @@ void gl_trust_set_vms(struct gl_trust *trust, const struct gl_machine *machines,
     gl_free(trust->vms);
     trust->vms = naming.vms;
     trust->n_vms = n;
+    trust->guests_marked = false;
     rename_guests(trust);
 }

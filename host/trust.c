@@ -30,6 +30,7 @@ struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE])
 
 void gl_trust_append(struct gl_trust *trust, struct gl_trust_entry *entry)
 {
+    trust->guests_marked = false;
     entry->number = ++trust->numbers;
     gl_list_append(&trust->entries, &entry->node);
 }
@@ -46,6 +47,7 @@ static void drop(struct gl_trust *trust, struct gl_trust_entry *entry)
         trust->on_forget(trust->ctx, entry);
     gl_list_remove(&entry->node);
     trust->count--;
+    trust->guests_marked = false;
     gl_free(entry);
 }
 
@@ -265,7 +267,7 @@ static enum gl_status introduce(struct gl_trust *trust, const struct gl_trust_cl
         snprintf(entry->name, sizeof entry->name, "%s", claim->fixed_name);
         entry->fixed = true;
         if (claim->vm)
-            gl_trust_bind(entry, gl_trust_find_vm(trust, claim->vm));
+            gl_trust_bind(trust, entry, gl_trust_find_vm(trust, claim->vm));
     } else {
         char base[GL_NAME_SIZE];
         gl_name_sanitise(claim->proposal ? claim->proposal : "", base);
@@ -322,6 +324,7 @@ static void take_fixed_name(struct gl_trust *trust, struct gl_trust_entry *entry
     }
     entry->fixed = true;
     entry->has_vm = entry->vm_there = false;
+    trust->guests_marked = false;
     trust->dirty = true;
 }
 
@@ -431,6 +434,14 @@ static enum gl_status judge_known(struct gl_trust *trust, const struct gl_trust_
     return by_state(entry, why);
 }
 
+/* Whether the guest with this key is where the claim says: not if there is a doubt about that. */
+static bool is_there(const struct gl_trust_entry *entry, const struct gl_trust_claim *claim,
+                     enum gl_status status)
+{
+    return entry && status != GL_STATUS_KEY_MISMATCH && status != GL_STATUS_DUPLICATE_KEY &&
+           memcmp(entry->key, claim->key, GL_KEY_SIZE) == 0;
+}
+
 /* The certificate outlives what this host has decided about the key. */
 static bool certificate_counts(const struct gl_trust *trust, const struct gl_trust_claim *claim)
 {
@@ -463,6 +474,8 @@ enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_clai
         status = by_state(entry, why); /* a new one may have to wait */
     if (status == GL_STATUS_OK)
         describe(entry, claim);
+    if (claimed->vm && is_there(entry, claim, status))
+        gl_trust_came_from(trust, entry, claimed->vm);
     *ret_entry = entry;
     return status;
 }

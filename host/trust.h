@@ -59,6 +59,8 @@ struct gl_trust_entry {
     struct gl_guid vm;
     bool vm_there; /* the hypervisor has it at present (then has_vm too), in this state: */
     enum gl_machine_state vm_state;
+    bool has_from; /* it came from this machine the last time, whoever has named it */
+    struct gl_guid from;
     Gl__TrustState state;              /* ACCEPTED, PENDING, REVOKED or DUPLICATE */
     uint64_t first_seen, last_seen;    /* seconds since 1970 */
     char place[GL_TRUST_PLACE_SIZE];   /* where the key was first seen, e.g. "vsock:3" */
@@ -81,6 +83,7 @@ struct gl_trust_vm {
     enum gl_machine_state state;
     char base[GL_NAME_SIZE]; /* what the hypervisor calls it */
     char name[GL_NAME_SIZE]; /* the same, or with a number where it would not be the only one */
+    bool has_guest;          /* see gl_trust_is_silent() */
 };
 
 struct gl_trust {
@@ -95,6 +98,8 @@ struct gl_trust {
     bool dirty;              /* something of little weight is to be written: gl_trust_flush() */
     struct gl_trust_vm *vms; /* by id, ascending */
     size_t n_vms;
+    bool guests_marked; /* vms[].has_guest says how it is */
+    bool names_due;     /* the machines' names are to be weighed again, even if they are the same */
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_rename)(void *ctx, struct gl_trust_entry *entry); /* not by gl_trust_rename() */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */
@@ -122,6 +127,11 @@ void gl_trust_reserve(struct gl_trust *trust, const char *const *names);
 void gl_trust_set_vms(struct gl_trust *trust, const struct gl_machine *machines, size_t n);
 const struct gl_trust_vm *gl_trust_find_vm(const struct gl_trust *trust, const struct gl_guid *id);
 struct gl_trust_entry *gl_trust_find_by_vm(const struct gl_trust *trust, const struct gl_guid *id);
+/* No guest that is known has come from it, be it let in or not. Of `trust`. */
+bool gl_trust_is_silent(struct gl_trust *trust, const struct gl_trust_vm *vm);
+/* The one after this id, NULL: the first; NULL: there is none. */
+const struct gl_trust_vm *gl_trust_next_vm(const struct gl_trust *trust,
+                                           const struct gl_guid *after);
 /*
  * The guest is in this machine, as the transport has it: from now on it has its name. Not if the
  * hypervisor does not know the machine, if it is another guest's, or this guest another machine's,
@@ -205,7 +215,11 @@ bool gl_trust_is_free(const struct gl_trust *trust, const char *name,
 void gl_trust_unique_name(const struct gl_trust *trust, const char *base, char out[GL_NAME_SIZE]);
 /* `by` wants the name: whoever has it gets another. */
 void gl_trust_evict(struct gl_trust *trust, struct gl_trust_entry *holder, const char *by);
-void gl_trust_bind(struct gl_trust_entry *entry, const struct gl_trust_vm *vm);
+void gl_trust_bind(struct gl_trust *trust, struct gl_trust_entry *entry,
+                   const struct gl_trust_vm *vm);
+/* The guest has come from there. */
+void gl_trust_came_from(struct gl_trust *trust, struct gl_trust_entry *entry,
+                        const struct gl_guid *id);
 
 /* For trust-file.c. */
 struct gl_trust_entry *gl_trust_entry_new(const uint8_t key[GL_KEY_SIZE]);

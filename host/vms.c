@@ -61,20 +61,13 @@ void gl_vms_stop(struct gl_daemon *daemon)
 
 /* ------------------------------------------------------------------ without an agent */
 
-static bool is_silent(const struct gl_daemon *daemon, const struct gl_trust_vm *vm)
-{
-    return !gl_trust_find_by_vm(daemon->trust, &vm->id);
-}
-
 const struct gl_trust_vm *gl_vms_next_silent(const struct gl_daemon *daemon,
                                              const struct gl_guid *after)
 {
-    const struct gl_trust *trust = daemon->trust;
-    for (size_t i = 0; i < trust->n_vms; i++)
-        if ((!after || memcmp(&trust->vms[i].id, after, sizeof *after) > 0) &&
-            is_silent(daemon, &trust->vms[i]))
-            return &trust->vms[i];
-    return NULL;
+    const struct gl_trust_vm *vm = gl_trust_next_vm(daemon->trust, after);
+    while (vm && !gl_trust_is_silent(daemon->trust, vm))
+        vm = gl_trust_next_vm(daemon->trust, &vm->id);
+    return vm;
 }
 
 bool gl_vms_may_see(const struct gl_daemon *daemon, const struct gl_user *user,
@@ -88,9 +81,9 @@ bool gl_vms_may_see(const struct gl_daemon *daemon, const struct gl_user *user,
 const struct gl_trust_vm *gl_vms_find_silent(const struct gl_daemon *daemon,
                                              const struct gl_user *user, const char *name)
 {
-    const struct gl_trust *trust = daemon->trust;
+    struct gl_trust *trust = daemon->trust;
     for (size_t i = 0; i < trust->n_vms; i++)
-        if (strcmp(trust->vms[i].name, name) == 0 && is_silent(daemon, &trust->vms[i]) &&
+        if (strcmp(trust->vms[i].name, name) == 0 && gl_trust_is_silent(trust, &trust->vms[i]) &&
             gl_vms_may_see(daemon, user, &trust->vms[i]))
             return &trust->vms[i];
     return NULL;

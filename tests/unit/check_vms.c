@@ -106,7 +106,8 @@ static void add(unsigned id, const char *name, enum gl_machine_state state)
     uv_mutex_unlock(&lock);
 }
 
-static struct gl_trust_entry *come(unsigned number, unsigned machine, const char *proposal)
+static struct gl_trust_entry *come_by(unsigned number, unsigned machine, const char *proposal,
+                                      const char *fixed_name, enum gl_status expected)
 {
     static uint8_t keys[8][GL_KEY_SIZE];
     struct gl_guid id = id_of(machine);
@@ -115,14 +116,29 @@ static struct gl_trust_entry *come(unsigned number, unsigned machine, const char
     keys[number][0] = (uint8_t)number;
     const struct gl_trust_claim claim = {.key = keys[number],
                                          .vm = &id,
+                                         .fixed_name = fixed_name,
                                          .proposal = proposal,
                                          .place = "p",
                                          .quota = 8,
                                          .address = "a",
                                          .software = "",
                                          .now_s = 1700000000u};
-    ck_assert_int_eq(gl_trust_judge(daemon_.trust, &claim, &entry, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_trust_judge(daemon_.trust, &claim, &entry, &why), expected);
     return entry;
+}
+
+static struct gl_trust_entry *come(unsigned number, unsigned machine, const char *proposal)
+{
+    return come_by(number, machine, proposal, NULL, GL_STATUS_OK);
+}
+
+static void open_again(void)
+{
+    struct gl_why why;
+    ck_assert_int_eq(gl_trust_flush(daemon_.trust, &why), 0);
+    gl_trust_free(daemon_.trust);
+    ck_assert_int_eq(gl_trust_open(path, GL_TRUST_FIRST_USE, &daemon_.trust, &why), 0);
+    daemon_.trust->ctx = &daemon_;
 }
 
 static enum gl_status resolve(const struct gl_user *user, const char *ref, enum gl_guest_lookup how,
@@ -180,6 +196,65 @@ START_TEST(only_silent_machines_are_listed_apart)
     ck_assert_str_eq(guest.vm, "aa000000-0000-0000-0000-000000000002");
     ck_assert_int_eq(guest.machine, GL__MACHINE_STATE__MACHINE_STATE_SAVED);
     ck_assert_int_eq(guest.state, GL__GUEST_STATE__GUEST_STATE_GONE);
+}
+END_TEST
+
+/* It has another name than its machine, and is that machine's agent all the same. */
+START_TEST(a_machine_whose_guest_the_configuration_names_is_not_silent)
+{
+    struct gl_why why;
+    add(1, "web", GL_MACHINE_RUNNING);
+    add(2, "My VM", GL_MACHINE_RUNNING);
+    add(3, "other", GL_MACHINE_RUNNING);
+    gl_trust_reserve(daemon_.trust, (const char *const[]){"web", "db", NULL});
+    gl_trust_set_vms(daemon_.trust, present, n_present);
+    come(2, 2, "x"); /* before it was configured */
+    struct gl_trust_entry *web = come_by(1, 1, "x", "web", GL_STATUS_OK);
+    struct gl_trust_entry *db = come_by(2, 2, "x", "db", GL_STATUS_OK);
+    ck_assert(!web->has_vm && !db->has_vm);
+    ck_assert_str_eq(gl_vms_next_silent(&daemon_, NULL)->name, "other");
+    ck_assert_int_eq(resolve(&root, "web-2", GL_LOOKUP_EXACT, &why), GL_STATUS_NOT_FOUND);
+    /* Nor after a start, when it has not come yet. */
+    open_again();
+    ck_assert_ptr_null(gl_vms_next_silent(&daemon_, NULL));
+    gl_trust_set_vms(daemon_.trust, present, n_present);
+    const struct gl_trust_vm *vm = gl_vms_next_silent(&daemon_, NULL);
+    ck_assert_str_eq(vm->name, "other");
+    ck_assert_ptr_null(gl_vms_next_silent(&daemon_, &vm->id));
+    /* Once it is forgotten the machine has none. */
+    ck_assert_int_eq(gl_trust_forget(daemon_.trust, gl_trust_find(daemon_.trust, "db"), 1, &why),
+                     GL_STATUS_OK);
+    ck_assert_str_eq(gl_vms_next_silent(&daemon_, NULL)->name, "My VM");
+}
+END_TEST
+
+START_TEST(a_machine_whose_guest_waits_for_approval_is_not_silent)
+{
+    daemon_.trust->policy = GL_TRUST_APPROVE;
+    come_by(1, 1, "web1", NULL, GL_STATUS_PENDING);
+    add(1, "My VM", GL_MACHINE_RUNNING);
+    gl_vms_start(&daemon_, &source);
+    gl_unit_run_until(daemon_.trust->n_vms == 1);
+    ck_assert_ptr_null(gl_vms_next_silent(&daemon_, NULL));
+    gl_vms_stop(&daemon_);
+    open_again();
+    gl_trust_set_vms(daemon_.trust, present, n_present);
+    ck_assert_ptr_null(gl_vms_next_silent(&daemon_, NULL));
+}
+END_TEST
+
+/* What has the guest's key in another machine is refused, and takes nothing from it. */
+START_TEST(a_copy_does_not_make_its_original_silent)
+{
+    add(1, "origin", GL_MACHINE_RUNNING);
+    add(2, "copy", GL_MACHINE_RUNNING);
+    gl_trust_reserve(daemon_.trust, (const char *const[]){"web", "db", NULL});
+    gl_trust_set_vms(daemon_.trust, present, n_present);
+    come_by(1, 1, "x", "web", GL_STATUS_OK);
+    come_by(1, 2, "x", "db", GL_STATUS_DUPLICATE_KEY);
+    ck_assert_str_eq(gl_vms_next_silent(&daemon_, NULL)->name, "copy");
+    come_by(2, 2, "x", "web", GL_STATUS_KEY_MISMATCH);
+    ck_assert_str_eq(gl_vms_next_silent(&daemon_, NULL)->name, "copy");
 }
 END_TEST
 
@@ -249,6 +324,9 @@ static Suite *suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_machine_without_an_agent_is_no_riddle);
     tcase_add_test(tcase, only_silent_machines_are_listed_apart);
+    tcase_add_test(tcase, a_machine_whose_guest_the_configuration_names_is_not_silent);
+    tcase_add_test(tcase, a_machine_whose_guest_waits_for_approval_is_not_silent);
+    tcase_add_test(tcase, a_copy_does_not_make_its_original_silent);
     tcase_add_test(tcase, who_is_connected_gets_the_name_and_keeps_it);
     tcase_add_test(tcase, a_copy_that_came_too_early_is_sent_away);
     tcase_add_test(tcase, without_a_hypervisor);
