@@ -228,3 +228,12 @@ bool gl_name_alike(const char *a, const char *b)
         a++, b++;
     return lower(*a) == lower(*b);
 }
+
+/* FNV-1a. */
+uint32_t gl_name_hash(const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (; *name; name++)
+        hash = (hash ^ (uint8_t)lower(*name)) * 16777619u;
+    return hash;
+}

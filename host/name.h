@@ -6,14 +6,15 @@
  *
  * A hypervisor's names have what people call a machine, "My VM". Of them a guest's name keeps all
  * that can be shown and typed: '-' stands for control characters and those that cannot be seen, and
- * for ':', '/' and '\\', which part a guest from a path; a space for all kinds of it. One that would be an option, a drive or an
- * id has "vm-" before it.
+ * for ':', '/' and '\\', which part a guest from a path; a space for all kinds of it. One that
+ * would be an option, a drive or an id has "vm-" before it.
  */
 #ifndef GL_NAME_H
 #define GL_NAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define GL_NAME_SIZE   256 /* with NUL, of any name */
 #define GL_NAME_MAX    63  /* bytes of one that is chosen here or by a guest, */
@@ -44,5 +45,7 @@ bool gl_name_is_number(const char *base, const char *name);
 
 /* Whether two names differ at most in the case of ASCII letters. */
 bool gl_name_alike(const char *a, const char *b);
+/* The same for all that are alike. */
+uint32_t gl_name_hash(const char *name);
 
 #endif

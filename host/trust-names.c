@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "name-set.h"
 #include "trust.h"
 
 #define ENTRY_OF(node) GL_CONTAINER_OF(node, struct gl_trust_entry, node)
@@ -63,7 +64,6 @@ void gl_trust_reserve(struct gl_trust *trust, const char *const *names)
     trust->reserved = GL_NEW0_ARRAY(char *, n + 1);
     for (size_t i = 0; i < n; i++)
         trust->reserved[i] = gl_strdup(names[i]);
-    trust->names_due = true;
 }
 
 /* ------------------------------------------------------------------ another name */
@@ -93,11 +93,16 @@ static int by_id(const void *a, const void *b)
                   sizeof(struct gl_guid));
 }
 
-const struct gl_trust_vm *gl_trust_find_vm(const struct gl_trust *trust, const struct gl_guid *id)
+static const struct gl_trust_vm *find_vm(const struct gl_trust_vm *vms, size_t n,
+                                         const struct gl_guid *id)
 {
     const struct gl_trust_vm sought = {.id = *id};
-    return trust->n_vms ? bsearch(&sought, trust->vms, trust->n_vms, sizeof *trust->vms, by_id)
-                        : NULL;
+    return n ? bsearch(&sought, vms, n, sizeof *vms, by_id) : NULL;
+}
+
+const struct gl_trust_vm *gl_trust_find_vm(const struct gl_trust *trust, const struct gl_guid *id)
+{
+    return find_vm(trust->vms, trust->n_vms, id);
 }
 
 struct gl_trust_entry *gl_trust_find_by_vm(const struct gl_trust *trust, const struct gl_guid *id)
@@ -191,25 +196,61 @@ struct naming {
     const struct gl_trust *trust; /* as it was before */
     struct gl_trust_vm *vms;      /* "": not named yet */
     size_t n;
+    const struct gl_trust_entry **guests; /* of each; NULL: none */
+    struct gl_name_set given, taken;      /* to machines, by guests before */
+    struct gl_name_set bases;             /* .number: the last one of those called so */
 };
 
-/* What it is called up to now; NULL: it is new. */
-static const char *present_name(const struct naming *naming, const struct gl_trust_vm *vm)
+static void naming_init(struct naming *naming, const struct gl_trust *trust,
+                        const struct gl_machine *machines, size_t n)
 {
-    const struct gl_trust_entry *entry = gl_trust_find_by_vm(naming->trust, &vm->id);
-    const struct gl_trust_vm *before = gl_trust_find_vm(naming->trust, &vm->id);
-    return entry ? entry->name : before ? before->name : NULL;
+    naming->trust = trust;
+    naming->vms = GL_NEW0_ARRAY(struct gl_trust_vm, n + 1);
+    naming->n = n;
+    for (size_t i = 0; i < n; i++) {
+        naming->vms[i].id = machines[i].id;
+        naming->vms[i].state = machines[i].state;
+        gl_name_of_vm(machines[i].name, naming->vms[i].base);
+    }
+    qsort(naming->vms, n, sizeof *naming->vms, by_id);
+    naming->guests = GL_NEW0_ARRAY(const struct gl_trust_entry *, n + 1);
+    gl_name_set_init(&naming->given, n);
+    gl_name_set_init(&naming->bases, n);
+    gl_name_set_init(&naming->taken, trust->count);
+    GL_LIST_FOREACH (node, &trust->entries) {
+        const struct gl_trust_entry *entry = ENTRY_OF(node);
+        const struct gl_trust_vm *vm = entry->has_vm ? find_vm(naming->vms, n, &entry->vm) : NULL;
+        if (vm && !naming->guests[vm - naming->vms])
+            naming->guests[vm - naming->vms] = entry;
+        gl_name_set_add(&naming->taken, entry->name);
+    }
+}
+
+/* But for the machines, which are the store's from then on. */
+static void naming_done(struct naming *naming)
+{
+    gl_free(naming->guests);
+    gl_name_set_done(&naming->given);
+    gl_name_set_done(&naming->bases);
+    gl_name_set_done(&naming->taken);
+}
+
+/* What it is called up to now; NULL: it is new. */
+static const char *present_name(const struct naming *naming, size_t i)
+{
+    const struct gl_trust_vm *before = gl_trust_find_vm(naming->trust, &naming->vms[i].id);
+    return naming->guests[i] ? naming->guests[i]->name : before ? before->name : NULL;
 }
 
 static bool is_left(const struct naming *naming, const char *name)
 {
-    return !gl_trust_is_reserved(naming->trust, name) &&
-           !is_a_machines(naming->vms, naming->n, name);
+    return !gl_trust_is_reserved(naming->trust, name) && !gl_name_set_has(&naming->given, name);
 }
 
-static void give(struct gl_trust_vm *vm, const char *name)
+static void give(struct naming *naming, struct gl_trust_vm *vm, const char *name)
 {
     snprintf(vm->name, sizeof vm->name, "%s", name);
+    gl_name_set_add(&naming->given, vm->name);
 }
 
 /* Those that have their own name keep it. */
@@ -217,9 +258,9 @@ static void name_present(struct naming *naming)
 {
     for (size_t i = 0; i < naming->n; i++) {
         struct gl_trust_vm *vm = &naming->vms[i];
-        const char *present = present_name(naming, vm);
+        const char *present = present_name(naming, i);
         if (present && strcmp(present, vm->base) == 0 && is_left(naming, vm->base))
-            give(vm, vm->base);
+            give(naming, vm, vm->base);
     }
 }
 
@@ -228,31 +269,22 @@ static void name_plain(struct naming *naming, bool known)
 {
     for (size_t i = 0; i < naming->n; i++) {
         struct gl_trust_vm *vm = &naming->vms[i];
-        bool is_known = gl_trust_find_by_vm(naming->trust, &vm->id);
+        bool is_known = naming->guests[i];
         if (!*vm->name && is_known == known && is_left(naming, vm->base))
-            give(vm, vm->base);
+            give(naming, vm, vm->base);
     }
 }
 
-/* Of machines before this one that share its name: if each has taken a number, the next one is
- * free, which is found at once also where thousands are called alike. */
-static unsigned namesakes_before(const struct naming *naming, size_t i)
-{
-    unsigned n = 0;
-    for (size_t k = 0; k < i; k++)
-        n += gl_name_alike(naming->vms[k].base, naming->vms[i].base);
-    return n;
-}
-
-static void number(struct naming *naming, size_t i)
+/* The next one is found at once also where thousands are called alike. */
+static void number(struct naming *naming, struct gl_trust_vm *vm)
 {
     char name[GL_NAME_SIZE];
-    unsigned n = namesakes_before(naming, i);
-    n = n ? n : 1;
+    unsigned *last = &gl_name_set_add(&naming->bases, vm->base)->number;
+    *last = *last ? *last : 1;
     do
-        gl_name_number(naming->vms[i].base, ++n, name);
-    while (!is_left(naming, name) || is_taken(naming->trust, name, NULL));
-    give(&naming->vms[i], name);
+        gl_name_number(vm->base, ++*last, name);
+    while (!is_left(naming, name) || gl_name_set_has(&naming->taken, name));
+    give(naming, vm, name);
 }
 
 /* All others have a number, their own one if they have any. */
@@ -260,14 +292,14 @@ static void name_numbered(struct naming *naming)
 {
     for (size_t i = 0; i < naming->n; i++) {
         struct gl_trust_vm *vm = &naming->vms[i];
-        const char *present = present_name(naming, vm);
+        const char *present = present_name(naming, i);
         if (!*vm->name && present && gl_name_is_number(vm->base, present) &&
             is_left(naming, present))
-            give(vm, present);
+            give(naming, vm, present);
     }
     for (size_t i = 0; i < naming->n; i++)
         if (!*naming->vms[i].name)
-            number(naming, i);
+            number(naming, &naming->vms[i]);
 }
 
 static void name_all(struct naming *naming)
@@ -286,11 +318,11 @@ static const struct gl_trust_vm *machine_of(const struct gl_trust *trust,
     return entry->has_vm ? gl_trust_find_vm(trust, &entry->vm) : NULL;
 }
 
-static void rename_guests(struct gl_trust *trust)
+static void rename_guests(struct gl_trust *trust, const struct gl_name_set *machines)
 {
     GL_LIST_FOREACH (node, &trust->entries) {
         struct gl_trust_entry *entry = ENTRY_OF(node);
-        if (!machine_of(trust, entry) && is_a_machines(trust->vms, trust->n_vms, entry->name))
+        if (!machine_of(trust, entry) && gl_name_set_has(machines, entry->name))
             gl_trust_evict(trust, entry, "the hypervisor");
     }
     GL_LIST_FOREACH (node, &trust->entries) {
@@ -310,18 +342,13 @@ static void rename_guests(struct gl_trust *trust)
 
 void gl_trust_set_vms(struct gl_trust *trust, const struct gl_machine *machines, size_t n)
 {
-    struct naming naming = {
-        .trust = trust, .vms = GL_NEW0_ARRAY(struct gl_trust_vm, n + 1), .n = n};
-    for (size_t i = 0; i < n; i++) {
-        naming.vms[i].id = machines[i].id;
-        naming.vms[i].state = machines[i].state;
-        gl_name_of_vm(machines[i].name, naming.vms[i].base);
-    }
-    qsort(naming.vms, n, sizeof *naming.vms, by_id);
+    struct naming naming = {0};
+    naming_init(&naming, trust, machines, n);
     name_all(&naming);
     gl_free(trust->vms);
     trust->vms = naming.vms;
     trust->n_vms = n;
     trust->guests_marked = false;
-    rename_guests(trust);
+    rename_guests(trust, &naming.given);
+    naming_done(&naming);
 }

@@ -98,8 +98,7 @@ struct gl_trust {
     bool dirty;              /* something of little weight is to be written: gl_trust_flush() */
     struct gl_trust_vm *vms; /* by id, ascending */
     size_t n_vms;
-    bool guests_marked; /* vms[].has_guest says how it is */
-    bool names_due;     /* the machines' names are to be weighed again, even if they are the same */
+    bool guests_marked;                                         /* vms[].has_guest says how it is */
     bool (*is_live)(const struct gl_trust_entry *entry);        /* it has a session; may be NULL */
     void (*on_rename)(void *ctx, struct gl_trust_entry *entry); /* not by gl_trust_rename() */
     void (*on_forget)(void *ctx, struct gl_trust_entry *entry); /* it is about to be freed */

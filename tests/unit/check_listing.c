@@ -40,6 +40,7 @@ static struct gl_trust_entry *add_guest(unsigned number)
     snprintf(entry->name, sizeof entry->name, "web%u", number);
     entry->state = GL__TRUST_STATE__TRUST_STATE_ACCEPTED;
     gl_trust_append(&trust, entry);
+    trust.count++;
     return entry;
 }
 
@@ -102,7 +103,7 @@ END_TEST
 /* After the guests, however slowly somebody reads, and each once. */
 START_TEST(machines_without_an_agent_follow)
 {
-    enum { MACHINES = 500 };
+    enum { MACHINES = GL_MACHINES_MAX };
     struct gl_machine *machines = GL_NEW0_ARRAY(struct gl_machine, MACHINES);
     for (unsigned i = 0; i < MACHINES; i++) {
         machines[i].id.bytes[0] = (uint8_t)(i >> 8);
