@@ -232,31 +232,25 @@ static int rename_handle(HANDLE handle, struct gl_dir *dir, const struct gl_disk
     return err;
 }
 
-/* Takes the read-only attribute away from a file, which older systems do not replace or delete with
- * it. */
-static int make_writable(struct gl_dir *dir, const char *name)
+/* Gives what is open this mode, by its handle: its name may mean another by now. */
+static int set_mode(HANDLE open, uint32_t mode)
 {
-    struct gl_disk_info info;
     HANDLE handle;
-    const uint32_t mode = 0644;
-    int err = open_at(dir, name, FILE_WRITE_ATTRIBUTES, &handle, &info);
+    int err = gl_disk_nt_open(open, L"", 0, FILE_WRITE_ATTRIBUTES, FILE_OPEN,
+                              FILE_OPEN_REPARSE_POINT, &handle);
     if (err)
         return err;
-    err = info.kind == GL_DISK_FILE && !(info.mode & 0222) ? gl_disk_set_handle(handle, &mode, NULL)
-                                                           : UV_EACCES;
+    err = gl_disk_set_handle(handle, &mode, NULL);
     CloseHandle(handle);
     return err;
 }
 
-static void make_read_only(struct gl_dir *dir, const char *name)
+/* Takes the read-only attribute away from a file, which older systems do not replace or delete with
+ * it. */
+static int make_writable(HANDLE open, const struct gl_disk_info *info)
 {
-    struct gl_disk_info info;
-    HANDLE handle;
-    const uint32_t mode = 0444;
-    if (open_at(dir, name, FILE_WRITE_ATTRIBUTES, &handle, &info))
-        return;
-    (void)gl_disk_set_handle(handle, &mode, NULL);
-    CloseHandle(handle);
+    bool is = info->kind == GL_DISK_FILE && !(info->mode & 0222);
+    return is ? set_mode(open, 0644) : UV_EACCES;
 }
 
 /* Then it is not for want of a right that it is not replaced: somebody has it open. */
@@ -270,29 +264,44 @@ static bool may_be_deleted(struct gl_dir *dir, const char *name)
     return true;
 }
 
-/* What stood in the way of a rename: 0 if it does not any more. */
-static int clear_way(struct gl_dir *dir, const char *name, bool *ret_was_read_only)
+/* What stood in the way of a rename: 0 if it does not any more. *ret_info is of what was made
+ * writable; its kind is GL_DISK_UNKNOWN if nothing was. */
+static int clear_way(struct gl_dir *dir, const char *name, struct gl_disk_info *ret_info)
 {
     struct gl_disk_info old;
-    int err = gl_dir_stat(dir, name, &old);
-    if (err)
+    HANDLE handle;
+    ret_info->kind = GL_DISK_UNKNOWN;
+    if (open_at(dir, name, 0, &handle, &old))
         return UV_EACCES;
+    int err = make_writable(handle, &old);
+    CloseHandle(handle); /* what is open is not replaced everywhere */
     if (old.kind == GL_DISK_DIRECTORY)
         return UV_EISDIR;
     /* A link to a directory is itself one to NT, and is not replaced. */
     if (old.kind == GL_DISK_LINK)
         return gl_dir_unlink(dir, name);
-    err = make_writable(dir, name);
-    *ret_was_read_only = err == 0;
+    if (!err)
+        *ret_info = old;
     return err && may_be_deleted(dir, name) ? UV_EBUSY : err;
+}
+
+/* The same file only. */
+static void make_read_only(struct gl_dir *dir, const char *name, const struct gl_disk_info *was)
+{
+    struct gl_disk_info info;
+    HANDLE handle;
+    if (open_at(dir, name, 0, &handle, &info))
+        return;
+    if (info.kind == GL_DISK_FILE && info.device == was->device && info.inode == was->inode)
+        (void)set_mode(handle, 0444);
+    CloseHandle(handle);
 }
 
 int gl_dir_rename(struct gl_dir *dir, const char *from, const char *to)
 {
     struct gl_disk_component component;
-    struct gl_disk_info info;
+    struct gl_disk_info info, old;
     HANDLE handle;
-    bool was_read_only = false;
     int err = gl_dir_name_trouble(dir, to) ? UV_EINVAL : gl_disk_component(to, &component);
     if (err)
         return err;
@@ -305,10 +314,10 @@ int gl_dir_rename(struct gl_dir *dir, const char *from, const char *to)
     uint32_t attributes = info.attributes;
     err = rename_handle(handle, dir, &component);
     if (err == UV_EACCES || err == UV_EEXIST || err == UV_EISDIR) {
-        int cleared = clear_way(dir, to, &was_read_only);
+        int cleared = clear_way(dir, to, &old);
         err = cleared == 0 ? rename_handle(handle, dir, &component) : cleared;
-        if (err && was_read_only)
-            make_read_only(dir, to);
+        if (err && old.kind == GL_DISK_FILE)
+            make_read_only(dir, to, &old);
     }
     /* A file's new name is a reason for a backup to some file systems. */
     if (!err && may_set && gl_disk_info_of(handle, &info) == 0 && info.attributes != attributes)
@@ -343,10 +352,10 @@ int gl_dir_unlink(struct gl_dir *dir, const char *name)
         return UV_EISDIR;
     }
     err = delete_handle(handle);
-    if (err == UV_EACCES && make_writable(dir, name) == 0) {
+    if (err == UV_EACCES && make_writable(handle, &info) == 0) {
         err = delete_handle(handle);
         if (err)
-            make_read_only(dir, name);
+            (void)set_mode(handle, 0444);
     }
     CloseHandle(handle);
     return err;

@@ -275,11 +275,17 @@ int gl_disk_open_sharing(HANDLE root, const wchar_t *name, size_t len, ACCESS_MA
     err = info_of(handle, &info, &tag);
     bool filtered = !err && tag && (info.kind == GL_DISK_FILE || info.kind == GL_DISK_DIRECTORY);
     if (filtered && access) {
-        /* Once more through its filter: by what is open, as the name may mean another by now. */
+        /* Once more through its filter: by what is open, as the name may mean another by now, and
+         * that without data, which would have to be shared. */
+        err = gl_disk_nt_open(handle, L"", 0, 0, FILE_OPEN, FILE_OPEN_REPARSE_POINT, &through);
+        CloseHandle(handle);
+        if (err)
+            return err;
+        handle = through;
         how = (struct gl_nt_open){.root = handle,
                                   .name = L"",
                                   .access = access,
-                                  .share = GL_NT_SHARE_ALL, /* the first is open still */
+                                  .share = share,
                                   .disposition = FILE_OPEN};
         err = gl_disk_nt(&how, &through);
         CloseHandle(handle);
