@@ -3,6 +3,7 @@
 
 #include <aclapi.h>
 #include <sddl.h>
+#include <string.h>
 #include <uv.h>
 
 #include "mem.h"
@@ -70,7 +71,9 @@ static bool is_installer(PSID sid)
 {
     static const DWORD parts[] = {
         SECURITY_SERVICE_ID_BASE_RID, 956008885, 3418522649u, 1831038044, 1853292631, 2271478464u};
-    if (*GetSidSubAuthorityCount(sid) != GL_ARRAY_SIZE(parts))
+    static const SID_IDENTIFIER_AUTHORITY authority = {SECURITY_NT_AUTHORITY};
+    if (memcmp(GetSidIdentifierAuthority(sid), &authority, sizeof authority) != 0 ||
+        *GetSidSubAuthorityCount(sid) != GL_ARRAY_SIZE(parts))
         return false;
     for (DWORD i = 0; i < GL_ARRAY_SIZE(parts); i++)
         if (*GetSidSubAuthority(sid, i) != parts[i])
@@ -200,5 +203,60 @@ int gl_private_judge(HANDLE file, ACCESS_MASK rights, char **ret_why)
         return refuse("", NULL, " may perhaps change it (its owner cannot be found out)", ret_why);
     int err = gl_private_judge_descriptor(descriptor, rights, ret_why);
     LocalFree(descriptor);
+    return err;
+}
+
+/* ------------------------------------------------------------------ programs */
+
+/* Who may do this to a folder can put another in its place; a root has none to be put there. */
+#define REPLACE_IN_ROOT (FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER)
+#define REPLACE         (REPLACE_IN_ROOT | DELETE)
+
+/* Of "C:\", "\\server\share\" or "\\?\C:\". "C:" would be the working directory of that drive. */
+static size_t root_len(const wchar_t *path)
+{
+    size_t slashes = path[0] == L'\\' && path[1] == L'\\' ? 4 : 1, len = 0;
+    while (path[len] && slashes)
+        slashes -= path[len++] == L'\\';
+    return len;
+}
+
+static int judge_one(const wchar_t *path, ACCESS_MASK rights, char **ret_why)
+{
+    char *why = NULL;
+    HANDLE handle =
+        CreateFileW(path, READ_CONTROL, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    NULL, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    int err = handle == INVALID_HANDLE_VALUE ? uv_translate_sys_error((int)GetLastError())
+                                             : gl_private_judge(handle, rights, &why);
+    if (err) {
+        char *name = gl_narrow_lossy(path);
+        *ret_why = gl_asprintf("%s: %s", name, why ? why : uv_strerror(err));
+        gl_free(name);
+        gl_free(why);
+    }
+    if (handle != INVALID_HANDLE_VALUE)
+        CloseHandle(handle);
+    return err;
+}
+
+int gl_private_judge_program(const wchar_t *path, char **ret_why)
+{
+    size_t len = wcslen(path), root = root_len(path);
+    wchar_t *at = gl_memdup(path, (len + 1) * sizeof *path);
+    int err = judge_one(at, GL_PRIVATE_CHANGE, ret_why);
+    for (bool beside = true; !err && len > root; beside = false) {
+        while (len > root && at[len - 1] != L'\\')
+            len--;
+        if (len > root) /* without its backslash */
+            len--;
+        at[len] = L'\0';
+        err = judge_one(at,
+                        beside        ? GL_PRIVATE_CHANGE
+                        : len == root ? REPLACE_IN_ROOT
+                                      : REPLACE,
+                        ret_why);
+    }
+    gl_free(at);
     return err;
 }

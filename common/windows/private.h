@@ -35,5 +35,12 @@ int gl_private_judge(HANDLE file, ACCESS_MASK rights, char **ret_why);
 /* The same of a thing that has this descriptor. */
 int gl_private_judge_descriptor(PSECURITY_DESCRIPTOR descriptor, ACCESS_MASK rights,
                                 char **ret_why);
+/*
+ * Whether nobody else can put another program in the place of this one, or something beside it
+ * that it would load: neither by it, nor by the folder that it is in, nor by what that is in, up to
+ * the root. `path` is absolute, with backslashes. 0; UV_EACCES, or whatever it cannot be looked at
+ * for, with *ret_why (for gl_free()) as above after the name of what it is about.
+ */
+int gl_private_judge_program(const wchar_t *path, char **ret_why);
 
 #endif

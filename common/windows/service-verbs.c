@@ -63,7 +63,11 @@ static int wait_for(const struct verb *verb, DWORD wanted, const char *what)
 {
     SERVICE_STATUS_PROCESS status;
     ULONGLONG end = GetTickCount64() + WAIT_MS;
-    while (query(verb, &status) && status.dwCurrentState != wanted) {
+    for (;;) {
+        if (!query(verb, &status))
+            return fail(verb, what, GetLastError());
+        if (status.dwCurrentState == wanted)
+            return 0;
         if (wanted == SERVICE_RUNNING && status.dwCurrentState == SERVICE_STOPPED) {
             fprintf(stderr,
                     "%s: the service has ended at once (status %lu); the event log says why\n",
@@ -77,7 +81,6 @@ static int wait_for(const struct verb *verb, DWORD wanted, const char *what)
             return fail(verb, what, ERROR_SERVICE_REQUEST_TIMEOUT);
         Sleep(100);
     }
-    return status.dwCurrentState == wanted ? 0 : fail(verb, what, GetLastError());
 }
 
 /* ------------------------------------------------------------------ start and stop */
@@ -212,34 +215,14 @@ static SC_HANDLE create(const struct verb *verb, const wchar_t *path)
 /* Whoever can change the program, or what lies beside it, would be SYSTEM. */
 static int judge_program(const struct verb *verb, const wchar_t *path)
 {
-    wchar_t *folder = gl_memdup(path, (wcslen(path) + 1) * sizeof *path);
-    wchar_t *slash = wcsrchr(folder, L'\\');
-    int status = 0;
-    if (slash)
-        *slash = L'\0';
-    const wchar_t *const all[] = {path, folder};
-    for (size_t i = 0; i < GL_ARRAY_SIZE(all) && !status; i++) {
-        char *why = NULL;
-        HANDLE handle = CreateFileW(all[i], READ_CONTROL,
-                                    FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                                    OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS, NULL);
-        if (handle == INVALID_HANDLE_VALUE) {
-            status = fail(verb, "install", GetLastError());
-            break;
-        }
-        if (gl_private_judge(handle, GL_PRIVATE_CHANGE, &why) != 0) {
-            char *name = gl_narrow_lossy(all[i]);
-            fprintf(stderr,
-                    "%s: %s must not be a service's: %s; put the program below Program Files\n",
-                    verb->service->name, name, why);
-            gl_free(name);
-            status = 1;
-        }
-        gl_free(why);
-        CloseHandle(handle);
-    }
-    gl_free(folder);
-    return status;
+    char *why;
+    if (gl_private_judge_program(path, &why) == 0)
+        return 0;
+    fprintf(stderr,
+            "%s: a service cannot be trusted to this program: %s; put it below Program Files\n",
+            verb->service->name, why);
+    gl_free(why);
+    return 1;
 }
 
 static int verb_install(struct verb *verb)

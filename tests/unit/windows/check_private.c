@@ -39,11 +39,13 @@ static int judge(const char *owner, const char *dacl, ACCESS_MASK rights, char *
     return err;
 }
 
-#define OURS "D:P(A;;FA;;;SY)(A;;FA;;;BA)"
+/* NT SERVICE\\TrustedInstaller's, after its authority and S-1-5-80. */
+#define INSTALLER "956008885-3418522649-1831038044-1853292631-2271478464"
+#define OURS      "D:P(A;;FA;;;SY)(A;;FA;;;BA)"
 
 START_TEST(descriptors_that_are_ours)
 {
-    static const char *const owners[] = {"", "SY", "BA"};
+    static const char *const owners[] = {"", "SY", "BA", "S-1-5-80-" INSTALLER};
     static const char *const dacls[] = {
         OURS,
         "D:P",                              /* nobody may anything */
@@ -84,6 +86,7 @@ START_TEST(descriptors_that_let_others_in)
         {"WD", OURS, "it belongs to "},
         {"BG", OURS, "it belongs to "},
         {"S-1-5-21-1-2-3-1099", OURS, "it belongs to S-1-5-21-1-2-3-1099"},
+        {"S-1-16-80-" INSTALLER, OURS, "it belongs to "}, /* another authority's numbers */
     };
     for (size_t i = 0; i < GL_ARRAY_SIZE(cases); i++) {
         char *why;
@@ -303,6 +306,73 @@ START_TEST(configuration)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ programs */
+
+static int judge_program(const char *program, char **ret_why)
+{
+    wchar_t *wide = gl_wide(program);
+    for (wchar_t *c = wide; *c; c++)
+        *c = *c == L'/' ? L'\\' : *c;
+    *ret_why = NULL;
+    int err = gl_private_judge_program(wide, ret_why);
+    gl_free(wide);
+    return err;
+}
+
+/* Who may change the program, what it lies in, or put another in the place of what that is in. */
+START_TEST(programs_and_what_is_above)
+{
+    char *top = gl_scratch_path(folder, "top"), *in = gl_scratch_path(top, "in");
+    char *program = gl_scratch_path(in, "x.exe"), *why;
+    const char *const all[] = {top, in, program};
+    gl_scratch_mkdir(top);
+    gl_scratch_mkdir(in);
+    gl_scratch_put_text(program, "");
+    for (size_t i = 0; i < GL_ARRAY_SIZE(all); i++)
+        gl_harm_undo(all[i]);
+    ck_assert_msg(judge_program(program, &why) == 0, "%s", why);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(all); i++) {
+        gl_harm_set_dacl(all[i], "(A;;FA;;;WD)");
+        ck_assert_msg(judge_program(program, &why) == UV_EACCES, "%s", all[i]);
+        char *named = gl_asprintf("%s: ", strrchr(all[i], '/') + 1);
+        ck_assert_msg(strstr(why, named) && strstr(why, " may change it"), "%s", why);
+        gl_free(named);
+        gl_free(why);
+        gl_harm_undo(all[i]);
+    }
+    gl_scratch_unlink(program);
+    ck_assert_int_eq(judge_program(program, &why), UV_ENOENT);
+    gl_free(why);
+    gl_scratch_rmdir(in);
+    gl_scratch_rmdir(top);
+    gl_free(program);
+    gl_free(in);
+    gl_free(top);
+}
+END_TEST
+
+/* "C:" is no root: it is the working directory of that drive. */
+START_TEST(programs_in_a_root)
+{
+    static const wchar_t program[] = L"C:\\guestlink-check-private.exe";
+    wchar_t old[MAX_PATH], *wide = gl_wide(folder);
+    HANDLE file = CreateFileW(program, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
+    char *why = NULL;
+    if (file == INVALID_HANDLE_VALUE || !gl_harm_is_wine()) {
+        puts("programs_in_a_root: nobody else may write to a root only below Wine");
+    } else {
+        ck_assert(GetCurrentDirectoryW(MAX_PATH, old));
+        gl_harm_set_dacl(folder, "(A;;FA;;;WD)");
+        ck_assert_msg(SetCurrentDirectoryW(wide), "error %lu", GetLastError());
+        CloseHandle(file);
+        ck_assert_msg(gl_private_judge_program(program, &why) == 0, "%s", why);
+        SetCurrentDirectoryW(old);
+    }
+    DeleteFileW(program);
+    gl_free(wide);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = GL_UNIT_SUITE("private", descriptors_that_are_ours, descriptors_that_let_others_in,
@@ -316,6 +386,8 @@ static Suite *suite(void)
     tcase_add_test(files, long_and_foreign_names);
     tcase_add_test(files, names_that_are_none);
     tcase_add_test(files, configuration);
+    tcase_add_test(files, programs_and_what_is_above);
+    tcase_add_test(files, programs_in_a_root);
     suite_add_tcase(s, files);
     return s;
 }
