@@ -6,6 +6,7 @@
 #include <windows.h>
 
 #include "defaults.h"
+#include "log.h"
 #include "mem.h"
 #include "os.h"
 #include "private.h"
@@ -124,20 +125,35 @@ static int explain(const char *directory, HANDLE handle, ACCESS_MASK rights, cha
     return err;
 }
 
+static HANDLE open_directory(const char *directory, ACCESS_MASK access)
+{
+    wchar_t *wide = gl_wide_path(directory);
+    HANDLE handle = CreateFileW(wide, READ_CONTROL | FILE_READ_ATTRIBUTES | access,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
+                                FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    DWORD error = GetLastError();
+    gl_free(wide);
+    SetLastError(error);
+    return handle;
+}
+
 /*
  * Refuses a directory that is not ours, and holds it as long as the process lives: nobody can
- * rename or remove it meanwhile, nor what is above it. (Sharing counts only for handles that may
- * read: FILE_LIST_DIRECTORY.)
+ * rename or remove it meanwhile, nor what is above it. Sharing counts only for handles that may
+ * read: FILE_LIST_DIRECTORY. Whoever may list it can have it open and share nothing: that must not
+ * keep a service from starting, so then it is not held. Who may rename it was judged anyway.
  */
 static int hold_directory(const char *directory, ACCESS_MASK rights, HANDLE *ret_handle,
                           char **ret_error)
 {
-    wchar_t *wide = gl_wide_path(directory);
-    HANDLE handle = CreateFileW(wide, READ_CONTROL | FILE_READ_ATTRIBUTES | FILE_LIST_DIRECTORY,
-                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
-                                FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    HANDLE handle = open_directory(directory, FILE_LIST_DIRECTORY);
+    if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_SHARING_VIOLATION) {
+        handle = open_directory(directory, 0);
+        if (handle != INVALID_HANDLE_VALUE)
+            gl_warn("%s: somebody has it open and shares it with nobody; it is used all the same",
+                    directory);
+    }
     int err = explain(directory, handle, rights, ret_error);
-    gl_free(wide);
     if (!err)
         *ret_handle = handle;
     else if (handle != INVALID_HANDLE_VALUE)
@@ -145,19 +161,57 @@ static int hold_directory(const char *directory, ACCESS_MASK rights, HANDLE *ret
     return err;
 }
 
+/* An administrator in force, SYSTEM too, or a service of whatever account: "Well-known SIDs",
+ * learn.microsoft.com. */
+static bool may_own_for_all(void)
+{
+    static const WELL_KNOWN_SID_TYPE groups[] = {WinBuiltinAdministratorsSid, WinServiceSid};
+    BOOL is = FALSE;
+    for (size_t i = 0; i < GL_ARRAY_SIZE(groups) && !is; i++) {
+        BYTE sid[SECURITY_MAX_SID_SIZE];
+        DWORD size = sizeof sid;
+        if (!CreateWellKnownSid(groups[i], NULL, sid, &size) ||
+            !CheckTokenMembership(NULL, sid, &is))
+            is = FALSE;
+    }
+    return is;
+}
+
+/* Whether `path` is the folder or is to be in it. */
+static bool is_within(const char *path, const char *folder)
+{
+    wchar_t *wide = gl_wide_path(path), *above = gl_wide_path(folder);
+    size_t len = above ? wcslen(above) : 0;
+    bool is = wide && above && wcslen(wide) >= len && (!wide[len] || wide[len] == L'\\') &&
+              CompareStringOrdinal(wide, (int)len, above, (int)len, TRUE) == CSTR_EQUAL;
+    gl_free(wide);
+    gl_free(above);
+    return is;
+}
+
 /*
  * Anybody may make folders in ProgramData, and would own them: who made "guestlink" there first
  * could remove the configuration, and no configuration means that all is allowed. So that folder
- * must be ours wherever the state is.
+ * must be ours wherever the state is; and a user who only tries the program out does not make it,
+ * or it would be his, and the service refuse it later.
  */
-static int hold_own_folder(HANDLE *ret_handle, char **ret_error)
+static int hold_own_folder(const char *state, HANDLE *ret_handle, char **ret_error)
 {
     char *path = gl_default_state("");
     path[strlen(path) - 1] = '\0'; /* its last backslash */
     int err = 0;
-    gl_startup_make_parents(path);
-    if (make_directory(path, true) == 0 || is_directory(path))
+    if (may_own_for_all()) {
+        gl_startup_make_parents(path);
+        (void)make_directory(path, true); /* what comes of it is seen now */
+    }
+    if (is_directory(path)) {
         err = hold_directory(path, GL_PRIVATE_CHANGE, ret_handle, ret_error);
+    } else if (is_within(state, path)) {
+        err = UV_EACCES;
+        *ret_error = gl_asprintf("%s: it is missing, and an administrator must make it: run this "
+                                 "as one, or with another --state",
+                                 path);
+    }
     gl_free(path);
     return err;
 }
@@ -169,7 +223,7 @@ int gl_startup_claim_state(const char *directory, const char *program, char **re
         return UV_EINVAL;
     }
     HANDLE folder = NULL, state = NULL;
-    int err = hold_own_folder(&folder, ret_error);
+    int err = hold_own_folder(directory, &folder, ret_error);
     if (err)
         return err;
     gl_startup_make_parents(directory);

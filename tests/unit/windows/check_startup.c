@@ -2,7 +2,8 @@
 /*
  * What both daemons ask of the system about their own process, on Windows; the twin is in linux/.
  * A claim lasts as long as its process: what is to succeed is claimed by a process of its own,
- * which is this program with the folder as its argument, and ends when its input does.
+ * which is this program with the folder as its argument, and ends when its input does. With another
+ * argument it does so as one who is no administrator.
  */
 #include "startup.h"
 
@@ -29,6 +30,22 @@ static int claim_as_asked(const char *folder)
     fflush(stdout);
     ReadFile(GetStdHandle(STD_INPUT_HANDLE), &end, 1, &n, NULL);
     return 0;
+}
+
+/* What is in an administrator's token without Administrators: as UAC has it. */
+static int become_user(void)
+{
+    BYTE administrators[SECURITY_MAX_SID_SIZE];
+    DWORD size = sizeof(administrators);
+    HANDLE token, user;
+    SID_AND_ATTRIBUTES without = {.Sid = administrators};
+    return CreateWellKnownSid(WinBuiltinAdministratorsSid, NULL, administrators, &size) &&
+                   OpenProcessToken(GetCurrentProcess(), TOKEN_ALL_ACCESS, &token) &&
+                   CreateRestrictedToken(token, DISABLE_MAX_PRIVILEGE, 1, &without, 0, NULL, 0,
+                                         NULL, &user) &&
+                   ImpersonateLoggedOnUser(user)
+               ? 0
+               : 1;
 }
 
 struct claimer {
@@ -66,7 +83,7 @@ static void on_gone(uv_process_t *process, int64_t status, int signal)
 }
 
 /* Returns the error with which the child's claim ended; the child lives on. */
-static int claim(struct claimer *c, const char *folder)
+static int claim_as(struct claimer *c, const char *folder, bool as_user)
 {
     char self[4096];
     size_t len = sizeof(self);
@@ -76,7 +93,8 @@ static int claim(struct claimer *c, const char *folder)
     uv_pipe_init(&c->loop, &c->out, 0);
     c->out.data = c->process.data = c;
     ck_assert_int_eq(uv_exepath(self, &len), 0);
-    char *args[] = {self, (char *)(uintptr_t)folder, NULL};
+    char user[] = "user";
+    char *args[] = {self, (char *)(uintptr_t)folder, as_user ? user : NULL, NULL};
     uv_stdio_container_t stdio[2] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&c->in},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&c->out}};
@@ -89,6 +107,11 @@ static int claim(struct claimer *c, const char *folder)
     int err = 1;
     ck_assert_msg(sscanf(c->said, "%d", &err) == 1, "said '%s'", c->said);
     return err;
+}
+
+static int claim(struct claimer *c, const char *folder)
+{
+    return claim_as(c, folder, false);
 }
 
 static void end(struct claimer *c)
@@ -125,12 +148,19 @@ START_TEST(state_is_made)
 }
 END_TEST
 
-/* Who made the folder in ProgramData first could remove the configuration. The first test of all:
- * the others make that folder. */
-START_TEST(own_folder_of_others)
+/* In ProgramData; for gl_free(). */
+static char *own_folder(void)
 {
     char *folder = gl_default_state("");
     folder[strlen(folder) - 1] = '\0';
+    return folder;
+}
+
+/* Who made the folder in ProgramData first could remove the configuration. The first tests of all:
+ * the others make that folder. */
+START_TEST(own_folder_of_others)
+{
+    char *folder = own_folder();
     if (gl_scratch_exists(folder)) {
         printf("own_folder_of_others: %s is there already, from an earlier run\n", folder);
     } else {
@@ -140,6 +170,51 @@ START_TEST(own_folder_of_others)
         gl_scratch_rmdir(folder);
     }
     gl_free(folder);
+}
+END_TEST
+
+/* Who only tries a program out is not its owner from then on. */
+START_TEST(own_folder_of_a_user)
+{
+    struct claimer c;
+    char *folder = own_folder(), *state = gl_default_state("agent");
+    if (gl_scratch_exists(folder)) {
+        printf("own_folder_of_a_user: %s is there already, from an earlier run\n", folder);
+    } else {
+        ck_assert_int_eq(claim_as(&c, below("s"), true), 0);
+        end(&c);
+        ck_assert(!gl_scratch_exists(folder));
+        ck_assert_int_eq(claim_as(&c, state, true), UV_EACCES);
+        ck_assert_msg(strstr(c.said, "administrator"), "%s", c.said);
+        end(&c);
+        ck_assert(!gl_scratch_exists(folder));
+    }
+    gl_free(state);
+    gl_free(folder);
+}
+END_TEST
+
+/* Users may look into the folder, and so may keep others from opening it. */
+START_TEST(folders_that_somebody_has_open)
+{
+    struct claimer c;
+    char *own = own_folder(), *state = gl_strdup(below("s"));
+    ck_assert_int_eq(claim(&c, state), 0);
+    end(&c);
+    const char *const all[] = {own, state};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(all); i++) {
+        wchar_t *wide = gl_wide_path(all[i]);
+        HANDLE handle = CreateFileW(wide, FILE_LIST_DIRECTORY, 0, NULL, OPEN_EXISTING,
+                                    FILE_FLAG_BACKUP_SEMANTICS, NULL);
+        ck_assert_msg(handle != INVALID_HANDLE_VALUE, "%s: error %lu", all[i], GetLastError());
+        int err = claim(&c, state);
+        ck_assert_msg(err == 0, "%s", c.said);
+        end(&c);
+        CloseHandle(handle);
+        gl_free(wide);
+    }
+    gl_free(state);
+    gl_free(own);
 }
 END_TEST
 
@@ -203,7 +278,9 @@ static Suite *suite(void)
     TCase *tc = tcase_create("startup");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, own_folder_of_others);
+    tcase_add_test(tc, own_folder_of_a_user);
     tcase_add_test(tc, state_is_made);
+    tcase_add_test(tc, folders_that_somebody_has_open);
     tcase_add_test(tc, state_is_taken_once);
     tcase_add_test(tc, state_of_others);
     tcase_add_test(tc, state_behind_a_link);
@@ -214,5 +291,7 @@ static Suite *suite(void)
 
 int main(int argc, char **argv)
 {
-    return argc == 2 ? claim_as_asked(argv[1]) : gl_unit_run(suite());
+    if (argc == 3 && become_user() != 0)
+        return 1;
+    return argc >= 2 ? claim_as_asked(argv[1]) : gl_unit_run(suite());
 }
