@@ -262,12 +262,24 @@ void gl_call_handle(struct gl_call *call, const struct gl_call_events *events, v
     call->ctx = ctx;
 }
 
-int gl_call_reply(struct gl_call *call, const void *message)
+static int reply(struct gl_call *call, const void *message, bool secret)
 {
     if (call->cancelled)
         return 0;
     struct gl_slice slice = gl_message_pack(message);
+    if (secret)
+        gl_slice_set_secret(slice);
     return gl_stream_send_message(call->stream, slice, slice.len);
+}
+
+int gl_call_reply(struct gl_call *call, const void *message)
+{
+    return reply(call, message, false);
+}
+
+int gl_call_reply_secret(struct gl_call *call, const void *message)
+{
+    return reply(call, message, true);
 }
 
 int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice data)

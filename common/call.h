@@ -119,6 +119,8 @@ struct gl_stream *gl_call_stream(struct gl_call *call);       /* NULL once cance
 void gl_call_handle(struct gl_call *call, const struct gl_call_events *events, void *ctx);
 /* Any protobuf-c message. 0 also when cancelled (dropped); else as gl_stream_send_message(). */
 int gl_call_reply(struct gl_call *call, const void *message);
+/* The same with what is a secret: what is made of it here is wiped, and by whoever gets it. */
+int gl_call_reply_secret(struct gl_call *call, const void *message);
 /* Takes the reference in any case. 0 also when cancelled (dropped). */
 int gl_call_send_data(struct gl_call *call, uint8_t channel, struct gl_slice data);
 /* As gl_stream_queued(); stop at GL_STREAM_QUEUE until on_sent. */

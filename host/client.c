@@ -314,7 +314,7 @@ static const struct gl_stream_events client_call_events = {
 };
 
 enum gl_status gl_client_call(struct gl_client *client, const char *service, const char *method,
-                              const char *target, const void *request,
+                              const char *target, const void *request, unsigned flags,
                               const ProtobufCMessageDescriptor *answer, gl_client_item_cb on_item,
                               void *ctx, struct gl_outcome *ret_outcome)
 {
@@ -325,7 +325,7 @@ enum gl_status gl_client_call(struct gl_client *client, const char *service, con
         return ret_outcome->status;
     }
     int error = gl_call_open(gl_link_mux(client->link), service, method, target, request,
-                             GL_FLAG_INTERACTIVE, &client_call_events, &call, &call.stream);
+                             flags | GL_FLAG_INTERACTIVE, &client_call_events, &call, &call.stream);
     if (error < 0) {
         outcome_set(ret_outcome, gl_status_from_errno(error), uv_strerror(error));
         return ret_outcome->status;

@@ -48,11 +48,11 @@ typedef void (*gl_client_item_cb)(void *ctx, const ProtobufCMessage *item);
 
 /*
  * Makes a unary or list call and runs the loop until it has ended. `target` is "" for the daemon
- * itself. An answer that cannot be decoded ends it with PROTOCOL. Returns the status, which is also
- * in *ret_outcome.
+ * itself. flags: GL_FLAG_SECRET as for gl_call_open(); a secret answer is wiped anyway. An answer
+ * that cannot be decoded ends it with PROTOCOL. Returns the status, which is also in *ret_outcome.
  */
 enum gl_status gl_client_call(struct gl_client *client, const char *service, const char *method,
-                              const char *target, const void *request,
+                              const char *target, const void *request, unsigned flags,
                               const ProtobufCMessageDescriptor *answer, gl_client_item_cb on_item,
                               void *ctx, struct gl_outcome *ret_outcome);
 

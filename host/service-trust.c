@@ -133,7 +133,7 @@ static void site_export(struct gl_call *call, const ProtobufCMessage *request)
     Gl__SiteBundle reply = GL__SITE_BUNDLE__INIT;
     reply.bundle = (ProtobufCBinaryData){len, (uint8_t *)bundle};
     gl_warn("the site's secret key was given to user '%s'", client->user->name);
-    gl_call_reply(call, &reply);
+    gl_call_reply_secret(call, &reply);
     gl_call_finish(call, GL_STATUS_OK, NULL);
     gl_secure_free(bundle, len);
 }

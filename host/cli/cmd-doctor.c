@@ -182,8 +182,8 @@ static void look_at_link(struct doctor *d)
     Gl__Ping ping = GL__PING__INIT;
     struct gl_outcome outcome;
     uint64_t start = uv_hrtime();
-    if (gl_client_call(d->cli->client, "link", "ping", d->name, &ping, &gl__ping__descriptor, NULL,
-                       NULL, &outcome) == GL_STATUS_OK)
+    if (gl_client_call(d->cli->client, "link", "ping", d->name, &ping, 0, &gl__ping__descriptor,
+                       NULL, NULL, &outcome) == GL_STATUS_OK)
         say(d, VERDICT_OK, "", "its agent answers within %.3f ms",
             (double)(uv_hrtime() - start) / 1e6);
     else if (outcome.status == GL_STATUS_DENIED)
@@ -201,7 +201,7 @@ static void look_at_one(struct doctor *d)
     Gl__GuestRef ref = GL__GUEST_REF__INIT;
     struct gl_outcome outcome;
     ref.guest = (char *)(uintptr_t)d->guest;
-    enum gl_status status = gl_client_call(d->cli->client, "host", "get", "", &ref,
+    enum gl_status status = gl_client_call(d->cli->client, "host", "get", "", &ref, 0,
                                            &gl__guest__descriptor, look_at_guest, d, &outcome);
     if (status == GL_STATUS_NOT_FOUND)
         say(d, VERDICT_BAD,
@@ -223,12 +223,12 @@ static void look(struct doctor *d)
     }
     gl_client_limit(d->cli->client, PROBE_MS);
     say(d, VERDICT_OK, "", "the control socket %s answers", d->cli->control);
-    if (gl_client_call(d->cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
-                       look_at_host, d, &outcome) != GL_STATUS_OK)
+    if (gl_client_call(d->cli->client, "host", "status", "", &empty, 0,
+                       &gl__host_status__descriptor, look_at_host, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not tell its state: %s", outcome.text);
     if (d->guest != NULL)
         look_at_one(d);
-    else if (gl_client_call(d->cli->client, "host", "list", "", &empty, &gl__guest__descriptor,
+    else if (gl_client_call(d->cli->client, "host", "list", "", &empty, 0, &gl__guest__descriptor,
                             look_at_guest, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not list its guests: %s", outcome.text);
     else if (!d->seen && !d->refused)

@@ -19,7 +19,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         (status = gl_cli_connect(cli)) != 0)
         return status;
     request.guest = argv[optind];
-    if (gl_client_call(cli->client, "host", "forget", "", &request, &gl__empty__descriptor, NULL,
+    if (gl_client_call(cli->client, "host", "forget", "", &request, 0, &gl__empty__descriptor, NULL,
                        NULL, &outcome) != GL_STATUS_OK)
         return gl_cli_fail(cli, argv[optind], &outcome);
     if (cli->json)

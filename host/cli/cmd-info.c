@@ -145,7 +145,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return status;
     const char *guest = argv[optind];
     struct gl_presence *presence = gl_presence_new(cli, guest, "Ctrl-C to stop", NULL, NULL);
-    gl_client_call(cli->client, "info", "get", guest, &empty, &gl__info__descriptor, show, cli,
+    gl_client_call(cli->client, "info", "get", guest, &empty, 0, &gl__info__descriptor, show, cli,
                    &outcome);
     gl_presence_free(presence);
     if (outcome.status != GL_STATUS_OK)

@@ -62,7 +62,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         for (size_t i = 0; i < 6; i++)
             gl_table_add(list.table, heads[i]);
     }
-    gl_client_call(cli->client, "host", "list", "", &empty, &gl__guest__descriptor, list_item,
+    gl_client_call(cli->client, "host", "list", "", &empty, 0, &gl__guest__descriptor, list_item,
                    &list, &outcome);
     if (cli->json && outcome.status == GL_STATUS_OK)
         gl_json_print(json_pack("{s:o}", "guests", list.guests));

@@ -28,7 +28,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
         return status;
     request.guest = argv[optind];
     request.name = argv[optind + 1];
-    if (gl_client_call(cli->client, "host", "rename", "", &request, &gl__guest__descriptor, show,
+    if (gl_client_call(cli->client, "host", "rename", "", &request, 0, &gl__guest__descriptor, show,
                        cli, &outcome) != GL_STATUS_OK)
         return gl_cli_fail(cli, argv[optind], &outcome);
     return 0;

@@ -62,7 +62,7 @@ static int trust_ls(struct gl_cli *cli, int argc, char **argv)
         for (size_t i = 0; i < GL_ARRAY_SIZE(heads); i++)
             gl_table_add(list.table, heads[i]);
     }
-    gl_client_call(cli->client, "trust", "list", "", &empty, &gl__guest__descriptor, list_item,
+    gl_client_call(cli->client, "trust", "list", "", &empty, 0, &gl__guest__descriptor, list_item,
                    &list, &outcome);
     if (cli->json && outcome.status == GL_STATUS_OK)
         gl_json_print(json_pack("{s:o}", "guests", list.guests));
@@ -96,7 +96,7 @@ static int trust_change(struct gl_cli *cli, const char *method, int argc, char *
     if (status != 0)
         return status;
     request.guest = argv[0];
-    if (gl_client_call(cli->client, "trust", method, "", &request, &gl__guest__descriptor,
+    if (gl_client_call(cli->client, "trust", method, "", &request, 0, &gl__guest__descriptor,
                        show_guest, cli, &outcome) != GL_STATUS_OK)
         return gl_cli_fail(cli, argv[0], &outcome);
     return 0;
@@ -130,14 +130,14 @@ static void show_site(void *ctx, const ProtobufCMessage *item)
     gl_free(host);
 }
 
-static int site_call(struct gl_cli *cli, const char *method, const void *request)
+static int site_call(struct gl_cli *cli, const char *method, const void *request, unsigned flags)
 {
     struct gl_outcome outcome;
     int status = gl_cli_connect(cli);
     if (status != 0)
         return status;
-    if (gl_client_call(cli->client, "trust", method, "", request, &gl__site__descriptor, show_site,
-                       cli, &outcome) != GL_STATUS_OK)
+    if (gl_client_call(cli->client, "trust", method, "", request, flags, &gl__site__descriptor,
+                       show_site, cli, &outcome) != GL_STATUS_OK)
         return gl_cli_fail(cli, NULL, &outcome);
     return 0;
 }
@@ -145,7 +145,7 @@ static int site_call(struct gl_cli *cli, const char *method, const void *request
 static int site_show(struct gl_cli *cli)
 {
     Gl__Empty empty = GL__EMPTY__INIT;
-    return site_call(cli, "site", &empty);
+    return site_call(cli, "site", &empty, 0);
 }
 
 static int site_init(struct gl_cli *cli, int argc, char **argv, bool force)
@@ -160,7 +160,7 @@ static int site_init(struct gl_cli *cli, int argc, char **argv, bool force)
     if (argc == 1)
         request.name = argv[0];
     request.force = force;
-    return site_call(cli, "site_init", &request);
+    return site_call(cli, "site_init", &request, 0);
 }
 
 struct export_file {
@@ -206,7 +206,7 @@ static int site_export(struct gl_cli *cli, int argc, char **argv)
     int status = gl_cli_connect(cli);
     if (status != 0)
         return status;
-    if (gl_client_call(cli->client, "trust", "site_export", "", &request,
+    if (gl_client_call(cli->client, "trust", "site_export", "", &request, 0,
                        &gl__site_bundle__descriptor, export_write, &file, &outcome) != GL_STATUS_OK)
         return gl_cli_fail(cli, NULL, &outcome);
     if (file.error != 0)
@@ -235,7 +235,7 @@ static int site_join(struct gl_cli *cli, int argc, char **argv)
             gl_cli_error(cli, NULL, GL_STATUS_INVALID, "%s cannot be read or is too big", argv[0]);
     } else {
         request.bundle = (ProtobufCBinaryData){len, bundle};
-        status = site_call(cli, "site_join", &request);
+        status = site_call(cli, "site_join", &request, GL_FLAG_SECRET);
     }
     gl_secure_free(bundle, BUNDLE_MAX + 1);
     return status;

@@ -37,7 +37,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
 
     /* A daemon that is not there is no failure here: this program's version is an answer. */
     if (gl_client_connect(cli->loop, cli->control, 0, &cli->client, &outcome) == 0)
-        gl_client_call(cli->client, "host", "status", "", &empty, &gl__host_status__descriptor,
+        gl_client_call(cli->client, "host", "status", "", &empty, 0, &gl__host_status__descriptor,
                        take, &versions, &outcome);
     if (cli->json) {
         gl_json_print(json_pack("{s:{s:s, s:i}, s:o}", "guestlink", "version", PACKAGE_VERSION,

@@ -93,7 +93,7 @@ static void look(struct waiter *w, const char *guest)
     ref.guest = (char *)(uintptr_t)guest;
     w->look = false;
     gl_client_limit(w->cli->client, LOOK_LIMIT_MS);
-    gl_client_call(w->cli->client, "host", "get", "", &ref, &gl__guest__descriptor, on_guest, w,
+    gl_client_call(w->cli->client, "host", "get", "", &ref, 0, &gl__guest__descriptor, on_guest, w,
                    &outcome);
 }
 

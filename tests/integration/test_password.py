@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""exec --password-stdin: what is read of standard input, and that the password stays nowhere."""
+"""exec --password-stdin: what is read of standard input; and that a password, or a site's key, stays nowhere."""
+import base64
 import fcntl
 import glob
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import termios
@@ -170,8 +172,8 @@ def holds(pid, needle):
                     data = mem.read(min(end - at, 1 << 24))
                 except (OSError, OverflowError, ValueError):
                     break
-                if needle in data:
-                    found.append(f"{at + data.index(needle):x} {rest[-1] if len(rest) > 3 else ''}")
+                found += [f"{at + m.start():x} {rest[-1] if len(rest) > 3 else ''}"
+                          for m in re.finditer(re.escape(needle), data)]
                 at += len(data) or 4096
     return found
 
@@ -209,6 +211,28 @@ def test_the_client_wipes_it(make_world):
         world.agent.signal(signal.SIGCONT)
     client.stdin.close()
     client.wait(timeout=60)
+
+
+def test_the_sites_key_is_in_its_place_alone(make_world):
+    """After an export and a join each daemon has the site's key once, as it uses it, and no text of it."""
+    worlds = first, second = make_world(), make_world()
+    for world in worlds:
+        world.start_hostd()
+    bundle = first.gl("trust", "site", "export", "-", check=True).stdout
+    text = re.search(rb"^secret: (\S+)$", bundle, re.M)[1]
+    for _ in range(2):
+        second.gl("trust", "site", "join", "-", stdin=bundle, check=True)
+        first.gl("trust", "site", "export", "-", check=True)
+    for world in worlds:
+        assert not holds(world.hostd.pid, text), f"{world.hostd.name} has not wiped the bundle"
+        assert len(holds(world.hostd.pid, base64.b64decode(text))) == 1
+    with wire.Peer.connect(first.control).greet() as client:
+        client.send(wire.OPEN, 1, wire.protobuf({1: "trust", 2: "site_export"}))
+        frames = {}
+        while wire.CLOSE not in frames:
+            kind, flags, _, _, payload = client.receive()
+            frames[kind] = flags, payload
+        assert text in frames[wire.MESSAGE][1] and frames[wire.MESSAGE][0] == wire.SECRET
 
 
 def test_what_our_client_would_not_send(shared):
