@@ -12,7 +12,6 @@
 
 #include <limits.h>
 #include <sodium.h>
-#include <stddef.h>
 #include <string.h>
 #include <uv.h>
 
@@ -200,9 +199,8 @@ static const char *scan_message(const ProtobufCMessageDescriptor *type, struct i
 
 /* Before each piece of memory of a message: so it can be wiped, whatever the message is about,
  * which costs less than to know whether it must. */
-union head {
-    size_t size; /* of what follows */
-    max_align_t align;
+struct head {
+    _Alignas(16) size_t size; /* of what follows, which is aligned as by malloc() */
 };
 
 /* What is given back while a message is decoded is not counted as free: simple, and it bounds more.
@@ -210,10 +208,10 @@ union head {
 static void *capped_alloc(void *data, size_t size)
 {
     size_t *left = data;
-    if (size > *left)
+    if (size > *left || sizeof(struct head) > *left - size)
         return NULL;
-    *left -= size;
-    union head *head = gl_alloc(sizeof(*head) + size);
+    *left -= sizeof(struct head) + size;
+    struct head *head = gl_alloc(sizeof(*head) + size);
     head->size = size;
     return head + 1;
 }
@@ -223,7 +221,7 @@ static void wiping_free(void *data, void *ptr)
     (void)data;
     if (!ptr)
         return;
-    union head *head = (union head *)ptr - 1;
+    struct head *head = (struct head *)ptr - 1;
     sodium_memzero(head, sizeof(*head) + head->size);
     gl_free(head);
 }

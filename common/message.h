@@ -13,8 +13,8 @@
 #define GL_MESSAGE_REPEATED_MAX 65536u
 
 /* Memory that decoding may take: FACTOR * input + BASE. An argument list of single letters, which
- * is legitimate, needs 27 times its length. */
-#define GL_MESSAGE_MEMORY_FACTOR 32u
+ * is legitimate, needs 33 times its length. */
+#define GL_MESSAGE_MEMORY_FACTOR 36u
 #define GL_MESSAGE_MEMORY_BASE   (64u * 1024)
 
 /*

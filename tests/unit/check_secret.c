@@ -123,27 +123,48 @@ START_TEST(decoded_messages)
 }
 END_TEST
 
-/* What was decoded before it became too much. */
+/* As gl_message_unpack() has it, but that nothing is wiped. */
+static void *capped_alloc(void *data, size_t size)
+{
+    size_t *left = data;
+    if (size > *left)
+        return NULL;
+    *left -= size;
+    return gl_alloc(size);
+}
+
+static void plain_free(void *data, void *ptr)
+{
+    (void)data;
+    gl_free(ptr);
+}
+
+/* The text is copied before the empty items behind it, which grow from 2 bytes to 100, become too
+ * much. */
 START_TEST(messages_that_are_given_up)
 {
-    enum { N = 65536 };
-    ProtobufCBinaryData *words = GL_NEW0_ARRAY(ProtobufCBinaryData, N);
-    Gl__ExecStart start = GL__EXEC_START__INIT;
-    start.n_argv = start.n_env = N;
-    start.argv = start.env = words;
-    start.user = (char *)(uintptr_t)NEEDLE;
-    words[0] = gl_message_bytes(NEEDLE, strlen(NEEDLE));
-    for (size_t i = 1; i < N; i++)
-        words[i] = gl_message_bytes("", 0);
-    struct gl_slice packed = gl_message_pack(&start);
+    enum { N = 60000 };
+    static Gl__Info__Address nothing = GL__INFO__ADDRESS__INIT;
+    static Gl__Info__Address *items[N];
+    for (size_t i = 0; i < N; i++)
+        items[i] = &nothing;
+    Gl__Info info = GL__INFO__INIT;
+    info.system = (char *)(uintptr_t)NEEDLE;
+    info.n_addresses = N;
+    info.addresses = items;
+    struct gl_slice packed = gl_message_pack(&info);
     gl_slice_set_secret(packed);
-    ProtobufCMessage *message = NULL;
-    int rc =
-        gl_message_unpack(&gl__exec_start__descriptor, packed.data, packed.len, &message, NULL);
-    gl_message_free(message);
+    ProtobufCMessage *message;
+    ck_assert_int_eq(
+        gl_message_unpack(&gl__info__descriptor, packed.data, packed.len, &message, NULL),
+        UV_EINVAL);
+    assert_freed(true);
+    size_t left = GL_MESSAGE_MEMORY_FACTOR * packed.len + GL_MESSAGE_MEMORY_BASE;
+    ProtobufCAllocator plain = {capped_alloc, plain_free, &left};
+    ck_assert_ptr_null(
+        protobuf_c_message_unpack(&gl__info__descriptor, &plain, packed.len, packed.data));
+    assert_freed(false);
     gl_slice_unref(&packed);
-    gl_free(words);
-    (void)rc; /* either way */
     assert_freed(true);
 }
 END_TEST
