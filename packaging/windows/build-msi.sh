@@ -35,16 +35,8 @@ cd "$work"
 for program in guestlink-agent guestlink-hostd guestlink; do
     $strip -o "$program.exe" "$build/$program.exe"
 done
-# The examples were written on Linux: in the copies nothing is set that is the default anyway, and
-# places, addresses and ways to reload are Windows'.
-for text in agent.conf.example hostd.conf.example; do
-    sed -e '/^[a-z].*=/s/^/# /' -e '/kvm"}$/d' -e "s/vsock:any:1007/hvsock:children:1007/; s/vsock:host:1007/hvsock:parent:1007/" \
-        -e 's,/etc/guestlink/,C:\\ProgramData\\guestlink\\,; s,/var/lib/guestlink/,C:\\\\ProgramData\\\\guestlink\\\\,' \
-        -e 's,/run/guestlink/control.sock,pipe:guestlink-control,' \
-        -e 's/SIGHUP (systemctl reload \([a-z-]*\))/"sc.exe control \1 paramchange"/; s/on SIGHUP/on "sc.exe control guestlink-agent paramchange"/' \
-        -e 's/$/\r/' "$source/packaging/$text" >"$text"
-done
-for text in LICENSE README.md doc/JSON.md; do
+# Windows' ends of lines.
+for text in LICENSE README.md doc/JSON.md packaging/windows/agent.conf.example packaging/windows/hostd.conf.example; do
     sed 's/$/\r/' "$source/$text" >"${text##*/}"
 done
 # Windows has no man: the pages as text, without the backspaces that make it bold.
@@ -71,8 +63,18 @@ inside_transaction() {
     msibuild "$1.msi" -q "UPDATE \`InstallExecuteSequence\` SET \`Sequence\` = 1501 WHERE \`Action\` = 'RemoveExistingProducts'"
 }
 
+# Another build of the same version takes its place, too, and does not come beside it; wixl cannot say
+# so. 513: msidbUpgradeAttributesMigrateFeatures and ...VersionMaxInclusive ("Upgrade Table").
+replaces_its_own_version() {
+    code=$(msiinfo export "$1.msi" Upgrade | sed -n 's/^\({[0-9A-F-]*}\).*WIX_UPGRADE_DETECTED.*/\1/p')
+    msibuild "$1.msi" -q "DELETE FROM \`Upgrade\` WHERE \`ActionProperty\` = 'WIX_UPGRADE_DETECTED'"
+    msibuild "$1.msi" -q "INSERT INTO \`Upgrade\` (\`UpgradeCode\`, \`VersionMax\`, \`Attributes\`, \`ActionProperty\`) VALUES ('$code', '$version', 513, 'WIX_UPGRADE_DETECTED')"
+}
+
 package guestlink-agent
 package guestlink-host
+replaces_its_own_version guestlink-agent
+replaces_its_own_version guestlink-host
 inside_transaction guestlink-agent
 inside_transaction guestlink-host
 add_path guestlink-host HostCommandLine

@@ -11,10 +11,11 @@ what it has made. doc/WINDOWS-CHECKLIST.md says what each check means.
 Without -VM it needs a Windows 10 or 11 machine, or a Server, whose Hyper-V sockets are there (the
 Hyper-V role, or the Virtual Machine Platform), but no virtual machine: it uses the loopback address
 of AF_HYPERV. With -VM NAME also a running virtual machine in which guestlink-agent is installed and
-whose key this host trusts. -Disturb allows what interrupts that machine: it is saved, paused,
-checkpointed and reverted.
+whose key this host trusts. -Disturb allows what interrupts that machine: it is renamed and named back,
+paused, saved, checkpointed, reverted, and at last turned off hard and started.
 
-Run it in an elevated Windows PowerShell 5.1 or later.
+Run it in an elevated Windows PowerShell 5.1 or later; where scripts are not allowed, by
+powershell -ExecutionPolicy Bypass -File .\hyperv.ps1 ...
 
 .EXAMPLE
 .\hyperv.ps1 -Programs 'C:\Users\me\guestlink'
@@ -47,22 +48,25 @@ $cli = Join-Path $Programs 'guestlink.exe'
 $hostd = Join-Path $Programs 'guestlink-hostd.exe'
 $agentProgram = Join-Path $Agent 'guestlink-agent.exe'
 $hasAgent = Test-Path -LiteralPath $agentProgram
+$states = 'hostd', 'agent' | ForEach-Object { Join-Path $env:ProgramData "guestlink\$_" }
+$statesBefore = @($states | Where-Object { Test-Path -LiteralPath $_ })
 
 # ---------------------------------------------------------------------------------- reporting
 
 # A check's block returns what was seen, throws when it is wrong, and begins with 'skip: ' when it
-# cannot be done here.
-function Check([string] $name, [scriptblock] $block) {
+# cannot be done here. It sees the variables of here over those of where it was written (scopes are
+# dynamic), hence their names.
+function Check([string] $checkName, [scriptblock] $checkBlock) {
     try {
-        $seen = [string] (& $block | Select-Object -Last 1)
-        if ($seen.StartsWith('skip: ')) {
-            Write-Output ('skipped  {0}: {1}' -f $name, $seen.Substring(6))
+        $checkSeen = [string] (& $checkBlock | Select-Object -Last 1)
+        if ($checkSeen.StartsWith('skip: ')) {
+            Write-Output ('skipped  {0}: {1}' -f $checkName, $checkSeen.Substring(6))
         } else {
-            Write-Output ('ok       {0}: {1}' -f $name, $seen)
+            Write-Output ('ok       {0}: {1}' -f $checkName, $checkSeen)
         }
     } catch {
         $script:failed++
-        Write-Output ('FAILED   {0}: {1}' -f $name, $_.Exception.Message)
+        Write-Output ('FAILED   {0}: {1}' -f $checkName, $_.Exception.Message)
     }
 }
 
@@ -76,6 +80,7 @@ function Start-Daemon([string] $program, [string[]] $words, [string] $log) {
     $quoted = $words | ForEach-Object { if ($_ -match '[\s"]') { '"' + $_ + '"' } else { $_ } }
     $process = Start-Process -FilePath $program -ArgumentList $quoted -PassThru -WindowStyle Hidden `
         -RedirectStandardError (Join-Path $folder $log)
+    [void] $process.Handle # without which ExitCode stays unknown
     [void] $script:started.Add($process)
     return $process
 }
@@ -91,8 +96,13 @@ function Guestlink([string[]] $words, [string] $control = $pipe) {
     $err = Join-Path $folder 'err.txt'
     $all = @('--control', "pipe:$control") + $words
     $quoted = $all | ForEach-Object { if ($_ -match '[\s"]') { '"' + $_ + '"' } else { $_ } }
-    $process = Start-Process -FilePath $cli -ArgumentList $quoted -PassThru -Wait -NoNewWindow `
+    $process = Start-Process -FilePath $cli -ArgumentList $quoted -PassThru -NoNewWindow `
         -RedirectStandardOutput $out -RedirectStandardError $err
+    [void] $process.Handle # without which ExitCode stays unknown
+    if (-not $process.WaitForExit(600000)) {
+        $process.Kill()
+        throw "guestlink $($words -join ' '): not done within ten minutes"
+    }
     return [pscustomobject] @{
         Status = $process.ExitCode
         Out = [IO.File]::ReadAllText($out)
@@ -100,10 +110,11 @@ function Guestlink([string[]] $words, [string] $control = $pipe) {
     }
 }
 
-function Wait-Until([scriptblock] $condition, [int] $seconds, [string] $what) {
-    $end = (Get-Date).AddSeconds($seconds)
-    while (-not (& $condition)) {
-        if ((Get-Date) -gt $end) { throw "not within $seconds s: $what" }
+# The same holds for the condition.
+function Wait-Until([scriptblock] $waitCondition, [int] $waitSeconds, [string] $waitWhat) {
+    $waitEnd = (Get-Date).AddSeconds($waitSeconds)
+    while (-not (& $waitCondition)) {
+        if ((Get-Date) -gt $waitEnd) { throw "not within $waitSeconds s: $waitWhat" }
         Start-Sleep -Milliseconds 200
     }
 }
@@ -149,14 +160,17 @@ function Check-Spine([string] $label, [string] $name, [string] $control) {
     }
     Check "$label cp there and back" {
         $from = Join-Path $folder 'garbage'
-        $back = Join-Path $folder "back-$label"
+        $back = Join-Path $folder ('back-' + $label.Replace('/', '-'))
         if (-not (Test-Path $from)) { New-Garbage $from 256 }
-        $r = Guestlink @('cp', '--quiet', $from, "${name}:$there") $control
-        Expect ($r.Status -eq 0) $r.Err
-        $r = Guestlink @('cp', '--quiet', "${name}:$there", $back) $control
-        Expect ($r.Status -eq 0) $r.Err
-        $r = Guestlink (@('exec', $name, '--') + $remove) $control
-        Expect ($r.Status -eq 0) $r.Err
+        try {
+            $r = Guestlink @('cp', '--quiet', $from, "${name}:$there") $control
+            Expect ($r.Status -eq 0) $r.Err
+            $r = Guestlink @('cp', '--quiet', "${name}:$there", $back) $control
+            Expect ($r.Status -eq 0) $r.Err
+        } finally {
+            $removed = Guestlink (@('exec', $name, '--') + $remove) $control
+        }
+        Expect ($removed.Status -eq 0) $removed.Err
         Expect ((Digest $from) -eq (Digest $back)) 'the digests differ'
         '256 MB, digests equal'
     }
@@ -170,7 +184,7 @@ function Check-Spine([string] $label, [string] $name, [string] $control) {
 function Check-Loopback([string] $driver) {
     $state = Join-Path $folder "state-$driver"
     $config = Join-Path $folder "$driver.conf"
-    Set-Content -LiteralPath $config -Value "hvsock-driver = $driver" -Encoding Ascii
+    Set-Content -LiteralPath $config -Value "hvsock-driver = $driver", 'allow-loopback = true' -Encoding Ascii
     $control = "$pipe-$driver"
     $daemon = Start-Daemon $hostd @('--listen', "hvsock:loopback:$port,name=here", '--control', "pipe:$control",
         '--state', "$state-host", '--config', $config) "hostd-$driver.log"
@@ -187,7 +201,9 @@ function Check-Loopback([string] $driver) {
 }
 
 function Check-Pipe {
-    $daemon = Start-Daemon $hostd @('--control', "pipe:$pipe", '--state', (Join-Path $folder 'state-pipe')) 'hostd-pipe.log'
+    # The port that guests connect to may be a service's.
+    $daemon = Start-Daemon $hostd @('--listen', "pipe:$pipe-guests", '--control', "pipe:$pipe",
+        '--state', (Join-Path $folder 'state-pipe')) 'hostd-pipe.log'
     Check 'control pipe answers' {
         Wait-Until { (Guestlink @('ls')).Status -eq 0 } 20 'ls'
         'ls: 0'
@@ -195,7 +211,10 @@ function Check-Pipe {
     Check 'control pipe, who may' {
         $client = New-Object IO.Pipes.NamedPipeClientStream('.', $pipe, 'InOut')
         $client.Connect(5000)
-        $sddl = $client.GetAccessControl().GetSecurityDescriptorSddlForm('All')
+        # A method in Windows PowerShell, an extension of its class in later ones.
+        $security = if ($client.PSObject.Methods['GetAccessControl']) { $client.GetAccessControl() }
+        else { [IO.Pipes.PipesAclExtensions]::GetAccessControl($client) }
+        $sddl = $security.GetSecurityDescriptorSddlForm('All')
         $client.Dispose()
         Expect ($sddl -notmatch ';;;(WD|AN|BU|AU|IU)\)') "others may: $sddl"
         Expect ($sddl -match 'S-1-5-32-578|;;;HA\)') "Hyper-V Administrators may not: $sddl"
@@ -217,7 +236,8 @@ function Check-Pipe {
     Stop-Daemon $daemon
     Check 'control pipe, a squatted name' {
         $squatter = New-Object IO.Pipes.NamedPipeServerStream("$pipe-squat", 'InOut', 10)
-        $late = Start-Daemon $hostd @('--control', "pipe:$pipe-squat", '--state', (Join-Path $folder 'state-squat')) 'hostd-squat.log'
+        $late = Start-Daemon $hostd @('--listen', "pipe:$pipe-squat-guests", '--control', "pipe:$pipe-squat",
+            '--state', (Join-Path $folder 'state-squat')) 'hostd-squat.log'
         $ended = $late.WaitForExit(15000)
         $squatter.Dispose()
         Stop-Daemon $late
@@ -249,6 +269,8 @@ function Check-Service([string] $program, [string] $name) {
         }
         Check "service $name privileges" {
             $text = (& sc.exe qprivs $name) -join ' '
+            Expect ($LASTEXITCODE -eq 0) $text
+            Expect ($text -match 'Privilege') "none is required, so it has all: $text"
             Expect ($text -notmatch 'SeDebugPrivilege|SeLoadDriverPrivilege') $text
             ($text -replace '\s+', ' ')
         }
@@ -307,9 +329,31 @@ function Check-Console {
     Check 'exec -t (ConPTY)' { 'skip: by eye; see doc/WINDOWS-CHECKLIST.md' }
 }
 
-# What `guestlink ls` says of a guest; nothing: it is not there.
+# What `guestlink ls` says of all guests, or of one; nothing: it is not there.
+function Get-Guests([string] $control) {
+    ((Guestlink @('--json', 'ls') $control).Out | ConvertFrom-Json).guests
+}
+
 function Get-Guest([string] $name, [string] $control) {
-    ((Guestlink @('--json', 'ls') $control).Out | ConvertFrom-Json).guests | Where-Object { $_.name -ceq $name }
+    Get-Guests $control | Where-Object { $_.name -ceq $name }
+}
+
+# The command line in the background; what it writes, then its status. Its notices are not wanted:
+# a job makes errors of them.
+function Start-Guestlink([string[]] $words) {
+    Start-Job {
+        $program, $words = $args
+        & $program --control pipe:guestlink-control @words 2>$null
+        $LASTEXITCODE
+    } -ArgumentList (@($cli) + $words)
+}
+
+function Receive-Guestlink($job) {
+    if (-not (Wait-Job $job -Timeout 300)) {
+        Stop-Job $job
+        throw 'not done within five minutes'
+    }
+    Receive-Job $job
 }
 
 function Check-VirtualMachine {
@@ -323,7 +367,8 @@ function Check-VirtualMachine {
         "by its name, id $id"
     }
     Check 'all virtual machines are listed, with an agent or without' {
-        $known = @(((Guestlink @('--json', 'ls') $control).Out | ConvertFrom-Json).guests | ForEach-Object { $_.vm })
+        # Those that came by other ways than Hyper-V's have no `vm`.
+        $known = @(Get-Guests $control | Where-Object { $_.PSObject.Properties['vm'] } | ForEach-Object { $_.vm })
         $missing = @(Get-VM | Where-Object { $known -notcontains $_.Id.ToString() } | ForEach-Object { $_.Name })
         Expect ($missing.Count -eq 0) "missing: $($missing -join ', ')"
         "$($known.Count)"
@@ -356,34 +401,42 @@ function Check-VirtualMachine {
         $words = @('exec', $VM, '--', 'sh', '-c', 'for i in $(seq 60); do echo $i; sleep 1; done')
     }
     Check 'paused for 40 s in the middle of an exec' {
-        $job = Start-Job { & $args[0] --control pipe:guestlink-control $args[1] } -ArgumentList $cli, $words
-        Start-Sleep 5; Suspend-VM -Name $VM; Start-Sleep 40; Resume-VM -Name $VM
-        $lines = @(Receive-Job $job -Wait)
-        Expect (($lines -join ',') -eq ((1..60) -join ',')) ($lines -join ',')
+        $job = Start-Guestlink $words
+        Start-Sleep 5; Suspend-VM -Name $VM
+        try { Start-Sleep 40 } finally { Resume-VM -Name $VM }
+        $lines = @(Receive-Guestlink $job)
+        Expect (($lines -join ',') -eq (((1..60) + 0) -join ',')) ($lines -join ',')
         'all 60 lines, once each'
     }
     Check 'saved and started in the middle of an exec' {
-        $job = Start-Job { & $args[0] --control pipe:guestlink-control $args[1] } -ArgumentList $cli, $words
+        $job = Start-Guestlink $words
         Start-Sleep 5; Save-VM -Name $VM; Start-VM -Name $VM
-        $lines = @(Receive-Job $job -Wait)
-        Expect (($lines -join ',') -eq ((1..60) -join ',')) ($lines -join ',')
+        $lines = @(Receive-Guestlink $job)
+        Expect (($lines -join ',') -eq (((1..60) + 0) -join ',')) ($lines -join ',')
         'all 60 lines, once each'
     }
     Check 'reverted to a checkpoint in the middle of an exec' {
-        $job = Start-Job { & $args[0] --control pipe:guestlink-control $args[1]; $LASTEXITCODE } -ArgumentList $cli, $words
-        Start-Sleep 5; Checkpoint-VM -Name $VM -SnapshotName guestlink-check; Start-Sleep 5
-        Restore-VMSnapshot -VMName $VM -Name guestlink-check -Confirm:$false
-        if ((Get-VM $VM).State -ne 'Running') { Start-VM -Name $VM }
-        $lines = @(Receive-Job $job -Wait)
-        Remove-VMSnapshot -VMName $VM -Name guestlink-check
+        # One with its memory; what is usual ('Production') boots the machine anew.
+        $kind = (Get-VM -Name $VM).CheckpointType
+        Set-VM -Name $VM -CheckpointType Standard
+        try {
+            $job = Start-Guestlink $words
+            Start-Sleep 5; Checkpoint-VM -Name $VM -SnapshotName guestlink-check; Start-Sleep 5
+            Restore-VMSnapshot -VMName $VM -Name guestlink-check -Confirm:$false
+            if ((Get-VM -Name $VM).State -ne 'Running') { Start-VM -Name $VM }
+            $lines = @(Receive-Guestlink $job)
+        } finally {
+            Remove-VMSnapshot -VMName $VM -Name guestlink-check -ErrorAction SilentlyContinue
+            Set-VM -Name $VM -CheckpointType $kind
+        }
         Expect ($lines[-1] -eq 125) "status $($lines[-1]): it was resumed, or hangs"
-        $r = Guestlink @('wait', $VM, '--for', 'connected', '--timeout', '30') $control
+        $r = Guestlink @('wait', $VM, '--for', 'connected', '--timeout', '60') $control
         Expect ($r.Status -eq 0) $r.Err
         'the exec ended with 125, a fresh session came'
     }
     Check 'turned off' {
         Stop-VM -Name $VM -TurnOff -Force
-        Wait-Until { (Guestlink @('ls') $control).Out -notmatch "$([regex]::Escape($VM)).*connected" } 30 'not connected'
+        Wait-Until { (Get-Guest $VM $control).state -ne 'connected' } 30 'not connected'
         Start-VM -Name $VM
         'seen within 30 s'
     }
@@ -417,5 +470,8 @@ try {
     foreach ($process in $script:started) { Stop-Daemon $process }
     & $cli service unregister ('{0:x8}-facb-11e6-bd58-64006a7986d3' -f $port) | Out-Null
     Remove-Item -Recurse -Force $folder -ErrorAction SilentlyContinue
+    # Keys of services that were here for a minute only must not become an installation's.
+    $states | Where-Object { $statesBefore -notcontains $_ } |
+        ForEach-Object { Remove-Item -Recurse -Force -LiteralPath $_ -ErrorAction SilentlyContinue }
 }
 exit $script:failed

@@ -206,8 +206,8 @@ def packages(tmp_path_factory):
     for tool in ("wixl", "msibuild", "mandoc"):
         if shutil.which(tool) is None:
             pytest.skip(f"no {tool} (Debian: wixl, msitools, mandoc)")
-    folder = str(tmp_path_factory.mktemp("msi"))
-    return build_packages(folder), build_packages(folder, "0.1.1")
+    folder, other = (str(tmp_path_factory.mktemp("msi")) for _ in range(2))
+    return build_packages(folder), build_packages(folder, "0.1.1"), build_packages(other, "0.1.1")
 
 
 def msiexec(machine, *words):
@@ -226,9 +226,20 @@ OTHERS = re.compile(r"\\(installer|uninstall|perflib|enum|deviceclasses|class\\|
                     r"sharedaccess|winsock|random|rng|control\\servicecurrent)|\\hardware\\|\\services\\(winebus|winehid|mountmgr)|eventlog(?!\\application\\guestlink)")
 
 
-def test_packages_install_serve_upgrade_and_go(configured, packages):
+def defaults(example, *but):
+    """What the example of a configuration has as the defaults, not commented out any more."""
+    with open(os.path.join(SOURCE, "packaging", "windows", example), encoding="ascii") as file:
+        text = file.read().split("policy {")[0]
+    assert len(re.findall(r"(?m)^ *#[a-z]", text)) > 6
+    return "".join(line + "\n" for line in re.sub(r"(?m)^( *)#(?=[a-z])", r"\1", text).splitlines()
+                   if line.split("=")[0].strip() not in but)
+
+
+def test_packages_install_serve_upgrade_and_go(machine, packages):
     """MSI: install, upgrade, uninstall; files and registry as before"""
-    machine, (first, second) = configured, packages
+    first, second, again = packages
+    machine.configure("hostd.conf", HOST_CONF + defaults("hostd.conf.example", "listen"))
+    machine.configure("agent.conf", AGENT_CONF + defaults("agent.conf.example", "connect", "site-key", "name"))
     before_files, before = machine.files(), machine.registry()
     for name in ("host", "agent"):
         msiexec(machine, "/i", WINDOWS.path(first[name]))
@@ -257,8 +268,10 @@ def test_packages_install_serve_upgrade_and_go(configured, packages):
     machine.run(cli, "wait", "here", "--for", "connected", "--timeout", "60")
     assert machine.run(cli, "exec", "here", "--", "cmd", "/c", "echo upgraded").out.split() == ["upgraded"]
 
-    for name in ("agent", "host"):
-        msiexec(machine, "/x", WINDOWS.path(second[name]))
+    # Another build of the same version takes the place of the one that is there.
+    msiexec(machine, "/i", WINDOWS.path(again["agent"]))
+    for package in (again["agent"], second["host"]):
+        msiexec(machine, "/x", WINDOWS.path(package))
     assert not machine.answers(os.path.join(WINDOWS_BUILD, "guestlink.exe"))
     left = {path for path in machine.files() - before_files if not path.startswith(os.path.join("ProgramData", "guestlink"))}
     assert not left, "files that stay"
