@@ -37,7 +37,8 @@ done
 [ -e "$top/.git" ] || fail "a release is made from a git checkout"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-release.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" HUP; rm -rf "$work"' EXIT # a terminal that is closed may say so twice
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 out=${1:-$top/release}

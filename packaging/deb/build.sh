@@ -31,7 +31,8 @@ mkdir -p "${1:-packages}"
 out=$(cd "${1:-packages}" && pwd)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-deb.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" HUP; rm -rf "$work"' EXIT # a terminal that is closed may say so twice
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -30,7 +30,8 @@ out=$(cd "${1:-packages}" && pwd)
 [ $# -eq 0 ] || shift
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-rpm.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" HUP; rm -rf "$work"' EXIT # a terminal that is closed may say so twice
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

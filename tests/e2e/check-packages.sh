@@ -18,10 +18,7 @@ name=check-packages
 # shellcheck source=tests/e2e/package-lib.sh
 . "$top/tests/e2e/package-lib.sh"
 vm_need mmdebstrap lintian dpkg-buildpackage
-# Mounts and processes go with this one.
-if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
-    GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
-fi
+vm_unshare "$@"
 
 vm_work
 tree=$work/tree

@@ -22,7 +22,8 @@ for tool in rpmbuild dpkg-buildpackage; do
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-twice.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'trap "" HUP; rm -rf "$work"' EXIT # a terminal that is closed may say so twice
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -28,10 +28,7 @@ for tool in rpm rpmbuild rpmlint; do
     }
 done
 vm_need mmdebstrap dpkg-buildpackage cpio
-# Mounts and processes go with this one.
-if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
-    GL_UNSHARED=1 exec unshare --mount-proc --pid --fork --kill-child "$0" "$@"
-fi
+vm_unshare "$@"
 
 vm_work
 tree=$work/tree

@@ -23,16 +23,28 @@ vm_need() { # TOOL...
     [ "$(id -u)" -eq 0 ] || fail "only root can do this"
 }
 
+# Has the script run anew where mounts and processes end with it.
+vm_unshare() { # ARGUMENT... of the script
+    [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ] || return 0
+    # unshare must not die of a hangup, as the script, which cleans up, would be killed with it. But nohup has its way.
+    heard=--default-signal=HUP
+    ! grep -q '^SigIgn:.*[13579bdf]$' "/proc/$$/status" || heard=
+    trap '' HUP
+    GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc env ${heard:+"$heard"} "$0" "$@"
+}
+
 # Sets $work to a folder that is removed at the end.
 vm_work() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-vm.XXXXXX")
     trap vm_finish EXIT
+    trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
 }
 vm_finish() {
     status=$?
     trap - EXIT INT TERM
+    trap '' HUP # a terminal that is closed may say so twice
     # What still runs in this namespace of processes, if it is one of ours: it would hold mounts and go on writing.
     if [ "$$" -eq 1 ] && [ -n "${GL_UNSHARED-}" ]; then
         kill -KILL -1 2>/dev/null || true

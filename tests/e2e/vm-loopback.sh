@@ -16,10 +16,7 @@ name=check-vm
 # shellcheck source=tests/e2e/vm-lib.sh
 . "$top/tests/e2e/vm-lib.sh"
 vm_need qemu-system-x86_64 mmdebstrap mke2fs dpkg-deb
-# Mounts and processes go with this one.
-if [ "$$" -ne 1 ] || [ -z "${GL_UNSHARED-}" ]; then
-    GL_UNSHARED=1 exec unshare --mount --pid --fork --kill-child --mount-proc "$0" "$@"
-fi
+vm_unshare "$@"
 
 vm_work
 vm_debs "${1-}"
