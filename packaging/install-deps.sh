@@ -32,11 +32,13 @@ case ${1-} in
 --windows)
     windows=yes
     packages="$packages
+autopoint
 binutils-mingw-w64-x86-64
 cmake
 dpkg-dev
 flex
 gcc-mingw-w64-x86-64-win32
+libtool
 mandoc
 mingw-w64-tools
 msitools
@@ -89,6 +91,15 @@ debian_mirror() {
         'Label: Debian' | head -n 1
 }
 
+# Before a gigabyte of packages is installed in vain. apt knows a mirror's origin by its lists.
+if [ "$windows" = yes ] && ! "$(dirname "$0")/windows/build-deps.sh" --where >/dev/null; then
+    [ -n "$(debian_mirror)" ] || as_root apt-get update -q
+    [ -n "$(debian_mirror)" ] || {
+        echo "install-deps: this machine's apt knows no mirror of Debian, whose sources the libraries for Windows are built from" >&2
+        exit 1
+    }
+fi
+
 if [ -z "$missing" ]; then
     echo "install-deps: all packages are installed"
 else
@@ -97,12 +108,4 @@ else
     # shellcheck disable=SC2086 # a list of words
     # sudo leaves out what is only exported.
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-fi
-
-if [ "$windows" = yes ] && ! "$(dirname "$0")/windows/build-deps.sh" --where >/dev/null; then
-    [ -n "$(debian_mirror)" ] || as_root apt-get update -q
-    [ -n "$(debian_mirror)" ] || {
-        echo "install-deps: this machine's apt knows no mirror of Debian, whose sources the libraries for Windows are built from" >&2
-        exit 1
-    }
 fi

@@ -48,7 +48,7 @@ case ${1-} in
     ;;
 esac
 
-# Some sources come without configure.
+# Some sources come without configure. packaging/install-deps.sh --windows has all of these, too.
 needed="gcc-mingw-w64-x86-64-win32 mingw-w64-tools autoconf automake autopoint libtool cmake flex make dpkg-dev pkg-config xz-utils patch"
 missing=
 for package in $needed; do
@@ -62,10 +62,10 @@ if [ -n "$missing" ]; then
     say "installing by apt-get:$missing"
     as_root=
     [ "$(id -u)" -eq 0 ] || as_root=sudo
-    export DEBIAN_FRONTEND=noninteractive
     $as_root apt-get update -q >&2
+    # sudo leaves out what is only exported.
     # shellcheck disable=SC2086 # a list of words
-    $as_root apt-get install -q -y --no-install-recommends $missing >&2
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
 fi
 
 mkdir -p "$cache"
