@@ -87,7 +87,8 @@ for round in overlapped libuv; do
     [ $status = 7 ] || die "exec: status $status"
     cli cp "$windows_dir\\up" "win1:$windows_dir\\$round-there" >/dev/null || die "cp to the guest"
     cli cp "win1:$windows_dir\\$round-there" "$windows_dir\\$round-back" >/dev/null || die "cp from it"
-    cmp "$dir/up" "$dir/$round-there" && cmp "$dir/up" "$dir/$round-back"
+    cmp "$dir/up" "$dir/$round-there" || die "the bytes that came to the guest differ"
+    cmp "$dir/up" "$dir/$round-back" || die "the bytes that came back differ"
     cuts=$(grep -c 'session with the host is resumed' "$dir/agent.log")
     [ "$cuts" -ge 20 ] || die "only $cuts cuts were resumed"
     echo "ok: $round, $cuts cuts"
