@@ -188,6 +188,9 @@ rpm_in_tree -i "/rpms/$agent_rpm" "/rpms/$host_rpm"
 calls >"$work/calls"
 is "asked of systemd" "systemctl --no-reload preset guestlink-agent.service
 systemctl --no-reload preset guestlink-hostd.socket guestlink-hostd.service" "$(LC_ALL=C sort "$work/calls")"
+# By the rule systemd hears of /dev/vsock, and would start at once what that wants by then.
+in_tree rpm -qp --scripts "/rpms/$agent_rpm" 2>"$work/scripts.log" | awk '/udevadm trigger/ { told = 1 }
+    /preset guestlink-agent/ { well = told } END { exit !well }' || fail "the agent is on before systemd is told of /dev/vsock"
 package_installed "$(in_tree rpm -q --qf '%{VERSION}' guestlink-host)"
 in_tree rpm -V --nodeps guestlink-agent guestlink-host || fail "files are not as in the packages"
 
