@@ -53,6 +53,6 @@ tar -xf "guestlink_$upstream.orig.tar.xz"
 cp -r "guestlink-$upstream/packaging/deb" "guestlink-$upstream/debian"
 rm "guestlink-$upstream/debian/build.sh"
 (cd "guestlink-$upstream" && dpkg-buildpackage --unsigned-source --unsigned-changes --build="$type")
-find "$work" -maxdepth 1 -type f -exec mv {} "$out/" \;
+find "$work" -maxdepth 1 -type f -exec mv -t "$out" {} +
 echo "In $out:"
 ls "$out"

@@ -66,6 +66,6 @@ fi
         --define '_srcdefattr (-,root,root)' guestlink.spec
 )
 rpmbuild -bb "$@" "$work/SOURCES/guestlink.spec"
-find "$work/RPMS" "$work/SRPMS" -type f -name '*.rpm' -exec mv {} "$out/" \;
+find "$work/RPMS" "$work/SRPMS" -type f -name '*.rpm' -exec mv -t "$out" {} +
 echo "In $out:"
 ls "$out"
