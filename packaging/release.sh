@@ -72,7 +72,9 @@ source=$work/source/packaging
 run "the tarball" "$source/make-tarball.sh" "$work/made" || fail "no tarball"
 tarball=$(echo "$work"/made/guestlink-*.tar.xz)
 # What no Makemodule.am lists would be missing from it.
-git ls-tree -r --name-only "$commit" | grep -v -E '^(\.ci/.*|\.gitignore)$' | LC_ALL=C sort >"$work/known"
+git ls-tree -r --name-only "$commit" >"$work/tree"
+grep -v -E '^(\.ci/.*|\.gitignore)$' "$work/tree" | LC_ALL=C sort >"$work/known"
+[ -s "$work/known" ] || fail "it is not known what has to be in the tarball"
 tar -tf "$tarball" | sed 's,^[^/]*/,,' | LC_ALL=C sort >"$work/listed"
 missing=$(LC_ALL=C comm -23 "$work/known" "$work/listed")
 [ -z "$missing" ] || fail "in no Makemodule.am: $missing"

@@ -41,7 +41,8 @@ for text in LICENSE README.md doc/JSON.md packaging/windows/agent.conf.example p
 done
 # Windows has no man: the pages as text, without the backspaces that make it bold.
 for page in guestlink.1 guestlink-hostd.8 guestlink-hostd.conf.5 guestlink-agent.8 guestlink-agent.conf.5; do
-    mandoc -T ascii "$source/doc/man/$page" | sed 's/.\x08//g; s/$/\r/' >"${page%.[158]}.txt"
+    mandoc -T ascii "$source/doc/man/$page" >page.bold
+    sed 's/.\x08//g; s/$/\r/' page.bold >"${page%.[158]}.txt"
 done
 
 package() {
