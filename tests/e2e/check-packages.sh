@@ -133,6 +133,8 @@ apt remove guestlink-agent guestlink-host
 for file in var/lib/guestlink/agent/agent.key etc/guestlink/agent.conf; do
     [ -e "$tree/$file" ] || fail "the removal took $file as well"
 done
+# The preinst's, of an installation that was broken off.
+: >"$tree/run/guestlink-agent.installed"
 apt purge guestlink-agent guestlink-host
 rm -r "$tree/debs"
 package_listing >"$work/after"
