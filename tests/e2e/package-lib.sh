@@ -39,7 +39,8 @@ package_installed() { # VERSION
     [ ! -e "$tree/var/lib/guestlink" ] || fail "keys are made at the first start, not by the package"
 }
 
-gl() { in_tree guestlink --control /tmp/gl/control.sock "$@"; }
+# Does not hang for ever.
+gl() { in_tree timeout --foreground 180 guestlink --control /tmp/gl/control.sock "$@"; }
 
 # Starts both daemons in the tree, as the units would, and sets $hostd and $agent to their processes. The guest is demo.
 package_start() {
@@ -64,10 +65,21 @@ package_start() {
     [ -e "$tree/var/lib/guestlink/agent/agent.key" ] || fail "the agent has no key"
 }
 
+# Waits for a daemon that was told to end. One that has not after half a minute is killed, which its status tells.
+package_ended() { # PID
+    tries=0
+    while kill -0 "$1" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -ne 300 ] || kill -KILL "$1"
+        sleep 0.1
+    done
+    wait "$1"
+}
+
 # Both end well.
 package_stop() {
     kill "$agent" "$hostd"
-    wait "$agent" || fail "the agent's end: $(cat "$work/agent.log")"
-    wait "$hostd" || fail "the daemon's end: $(cat "$work/hostd.log")"
+    package_ended "$agent" || fail "the agent's end: $(cat "$work/agent.log")"
+    package_ended "$hostd" || fail "the daemon's end: $(cat "$work/hostd.log")"
     rm -r "$tree/tmp/gl"
 }
