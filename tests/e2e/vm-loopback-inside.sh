@@ -164,7 +164,7 @@ same_identity() {
 
 # This machine has no device that leads out of it, so that the kernel takes the host's address for its own.
 no_way_out() {
-    changes guestlink-agent /etc/guestlink/agent.conf
+    changes /etc/guestlink/agent.conf
     : >/etc/guestlink/agent.conf
     since=$(date '+%F %T')
     systemctl restart guestlink-agent

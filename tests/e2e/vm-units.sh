@@ -23,16 +23,20 @@ refused() { # WORDS
     is "$status" 125 && grep "$1" /tmp/refused
 }
 
-# What a check changes in a unit's configuration ends with the check, be it well or not.
-changes() { # UNIT FILE
-    cp -p "$2" /tmp/unchanged
+# What a check changes in the units' configuration, and its drop-ins, end with the check, be it well or not.
+changes() { # [FILE]
+    [ $# -eq 0 ] || cp -p "$1" /tmp/unchanged
     # shellcheck disable=SC2064 # expanded now
-    trap "unchanged $1 $2 \$?" EXIT
+    trap "unchanged \$? $*" EXIT
 }
-unchanged() { # UNIT FILE STATUS
-    cp -p /tmp/unchanged "$2"
-    [ "$3" -eq 0 ] || systemctl restart "$1"
-    exit "$3"
+unchanged() { # STATUS [FILE]
+    [ $# -eq 1 ] || cp -p /tmp/unchanged "$2"
+    if [ "$1" -ne 0 ]; then
+        rm -rf /etc/systemd/system/guestlink-*.service.d /run/systemd/system/guestlink-*.service.d
+        systemctl daemon-reload
+        systemctl restart guestlink-hostd guestlink-agent
+    fi
+    exit "$1"
 }
 
 said_since() { journalctl -b -u "$1" --since "$2" --no-pager | grep "$3"; } # UNIT SINCE WORDS
@@ -56,6 +60,7 @@ called() {
 
 # Six seconds: what is well but slow, as this machine is, must not seem to hang.
 watchdog() {
+    changes
     for unit in guestlink-agent guestlink-hostd; do
         mkdir "/run/systemd/system/$unit.service.d"
         printf '[Service]\nWatchdogSec=6\n' >"/run/systemd/system/$unit.service.d/watchdog.conf"
@@ -78,10 +83,10 @@ watchdog() {
 }
 
 locked_down() {
+    changes /etc/guestlink/agent.conf
     drop_ins=/etc/systemd/system/guestlink-agent.service.d
     mkdir "$drop_ins"
     cp /usr/share/doc/guestlink-agent/examples/guestlink-agent-locked-down.conf "$drop_ins"
-    changes guestlink-agent /etc/guestlink/agent.conf
     printf 'policy {\n    default = deny\n    allow look { group = inspect }\n}\n' >>/etc/guestlink/agent.conf
     systemctl daemon-reload
     systemctl restart guestlink-agent
@@ -100,7 +105,7 @@ locked_down() {
 # What it has read is a rule, then nothing that it could obey: it denies all, which the configuration's manual says.
 reload_agent() {
     before=$(main_pid guestlink-agent)
-    changes guestlink-agent /etc/guestlink/agent.conf
+    changes /etc/guestlink/agent.conf
     printf 'policy {\n    deny nothing-true { program = "*/true" }\n}\n' >>/etc/guestlink/agent.conf
     systemctl reload guestlink-agent
     until_well refused nothing-true
@@ -123,7 +128,7 @@ reload_host() {
     bob_may() { runuser -u bob -- timeout 60 guestlink exec "$guest" -- true; }
     bob_may_not() { ! bob_may >/tmp/denied 2>&1 && grep -E 'no guest named|rules' /tmp/denied; }
     bob_may
-    changes guestlink-hostd /etc/guestlink/hostd.conf
+    changes /etc/guestlink/hostd.conf
     echo 'allow { user = alice }' >>/etc/guestlink/hostd.conf
     systemctl reload guestlink-hostd
     until_well bob_may_not
