@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what guestlink needs to be built and tested on Debian or Ubuntu. Does nothing, quickly,
-# when all is there. With --windows: what the cross build and its tests under Wine need beside that.
+# when all is there. With --windows: what the cross build and its tests under Wine need beside that; with
+# --packages: what packaging/deb/build.sh does.
 set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
 
 packages="
 autoconf
@@ -27,8 +29,20 @@ python3-pytest
 "
 
 windows=no
+for_packages=no
 case ${1-} in
 '') ;;
+--packages)
+    for_packages=yes
+    packages="$packages
+bash-completion
+build-essential
+debhelper
+dpkg-dev
+git
+xz-utils
+"
+    ;;
 --windows)
     windows=yes
     packages="$packages
@@ -50,7 +64,7 @@ xz-utils
 "
     ;;
 *)
-    echo "usage: packaging/install-deps.sh [--windows]" >&2
+    echo "usage: packaging/install-deps.sh [--packages | --windows]" >&2
     exit 2
     ;;
 esac
@@ -85,6 +99,11 @@ as_root() {
     fi
 }
 
+# get COMMAND...: without questions, and sudo leaves out what is only exported.
+get() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@" -q -y --no-install-recommends
+}
+
 # What packaging/windows/build-deps.sh takes its sources from.
 debian_mirror() {
     apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
@@ -106,6 +125,16 @@ else
     echo "install-deps: installing by apt-get:$missing"
     as_root apt-get update -q
     # shellcheck disable=SC2086 # a list of words
-    # sudo leaves out what is only exported.
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    get install $missing
+fi
+
+# Versions, alternatives and what comes to be needed: control says it, and not the list above.
+if [ "$for_packages" = yes ] && ! dpkg-checkbuilddeps "$top/packaging/deb/control"; then
+    work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-deps.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    mkdir "$work/debian"
+    cp "$top/packaging/deb/control" "$work/debian/"
+    chmod -R a+rX "$work"
+    as_root apt-get update -q
+    get build-dep "$work/"
 fi

@@ -5,7 +5,8 @@
 #
 #   packaging/deb/build.sh [--source] [--tarball FILE] [OUTDIR]     default: ./packages
 #
-# --source adds the source package; --tarball builds of what packaging/make-tarball.sh has made. What is needed to build is in control (Build-Depends); DEB_BUILD_OPTIONS
+# --source adds the source package; --tarball builds of what packaging/make-tarball.sh has made. What is needed to build is in control (Build-Depends), and
+# packaging/install-deps.sh --packages installs it; DEB_BUILD_OPTIONS
 # and DEB_BUILD_PROFILES count, as nocheck, which leaves out the unit tests. Only what git knows is built,
 # as it is in the working tree; outside of git, all that is there.
 set -eu
@@ -27,6 +28,24 @@ while :; do
     esac
     shift
 done
+
+# Said before anything is made, all that is missing at once, and with what to type.
+remedy="'packaging/install-deps.sh --packages' installs all that the packages' build needs"
+for tool in dpkg-parsechangelog dpkg-checkbuilddeps dpkg-buildpackage; do
+    command -v "$tool" >/dev/null || {
+        echo "build.sh: there is no $tool, which is in dpkg-dev; $remedy" >&2
+        exit 1
+    }
+done
+dpkg-checkbuilddeps "$top/packaging/deb/control" || {
+    echo "build.sh: what is named above is missing; $remedy" >&2
+    exit 1
+}
+if [ -z "$tarball" ] && [ -e "$top/.git" ] && ! command -v git >/dev/null; then
+    echo "build.sh: there is no git, which has to say what of $top is built; $remedy" >&2
+    exit 1
+fi
+
 mkdir -p "${1:-packages}"
 out=$(cd "${1:-packages}" && pwd)
 
