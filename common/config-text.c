@@ -49,10 +49,26 @@ static int read_all(uv_file fd, char **ret_text, size_t *ret_len)
     return 0;
 }
 
+/* What editors put at the beginning, and the encoding that they may have chosen. */
+static const char *judge_mark(char *text, size_t *len, int *ret_err)
+{
+    if (*len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        *len -= 3;
+        memmove(text, text + 3, *len + 1);
+    } else if (*len >= 2 &&
+               (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0)) {
+        *ret_err = UV_EINVAL;
+        return "is UTF-16: save it as UTF-8";
+    }
+    return NULL;
+}
+
 int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **ret_error)
 {
     uv_fs_t req;
     const char *why = NULL;
+    char *text = NULL;
+    size_t len = 0;
     /* O_NONBLOCK: a FIFO in this place must not hang the start. */
     uv_file fd = gl_io_open(path, UV_FS_O_RDONLY | UV_FS_O_NONBLOCK);
     int err = fd < 0 ? fd : uv_fs_fstat(NULL, &req, fd, NULL);
@@ -61,15 +77,21 @@ int gl_config_read(const char *path, char **ret_text, size_t *ret_len, char **re
             why = judge_file(fd, &req.statbuf, &err);
         uv_fs_req_cleanup(&req);
         if (err == 0)
-            err = read_all(fd, ret_text, ret_len);
+            err = read_all(fd, &text, &len);
+        if (err == 0)
+            why = judge_mark(text, &len, &err);
         gl_io_close(fd);
     }
     if (err < 0) {
         char *raw = gl_asprintf("%s: %s", path, why ? why : uv_strerror(err));
         *ret_error = gl_escape_dup(raw);
         gl_free(raw);
+        gl_free(text);
+        return err;
     }
-    return err;
+    *ret_text = text;
+    *ret_len = len;
+    return 0;
 }
 
 /* ---- checking ---- */

@@ -14,7 +14,8 @@
  * in "..." other than \\ and \" (a Windows path would change; in '...' a backslash is itself,
  * unless a ' or another \ follows), strings over several lines, and environment variables. Comments
  * start with # only. Refused too: unknown keys, control characters, invalid UTF-8, lines longer
- * than GL_CONFIG_LINE_MAX bytes and files larger than GL_CONFIG_FILE_MAX.
+ * than GL_CONFIG_LINE_MAX bytes and files larger than GL_CONFIG_FILE_MAX. A byte order mark of
+ * UTF-8 at the beginning is passed over, as editors on Windows leave one.
  *
  * libConfuse's scanner is global: one thread only. https://github.com/libconfuse/libconfuse
  */

@@ -265,6 +265,23 @@ static int load_error(const char *which, const char *what)
     return err;
 }
 
+/* As Notepad and PowerShell save a file. */
+START_TEST(byte_order_marks)
+{
+    cfg_t *cfg = load("\xEF\xBB\xBFname = x\n");
+    ck_assert_str_eq(cfg_getstr(cfg, "name"), "x");
+    cfg_free(cfg);
+    cfg_free(load("\xEF\xBB\xBF"));
+    refuse("\xEF\xBB\xBFname = x\nnone = y\n", 2, "none");
+    refuse("name = x\n\xEF\xBB\xBFnone = y\n", 2, "none");
+
+    put("\xFF\xFEn\0=\0", 6);
+    ck_assert_int_eq(load_error(path, "save it as UTF-8"), UV_EINVAL);
+    put("\xFE\xFF\0n\0=", 6);
+    ck_assert_int_eq(load_error(path, "save it as UTF-8"), UV_EINVAL);
+}
+END_TEST
+
 START_TEST(files)
 {
     ck_assert_int_eq(load_error("/nonexistent/file", "no such file"), UV_ENOENT);
@@ -309,6 +326,7 @@ static Suite *suite(void)
                                                 &dropped_in_silence_otherwise,
                                                 &numbers,
                                                 &bytes,
+                                                &byte_order_marks,
                                                 &validators,
                                                 &files,
                                                 &writable_by_others};
