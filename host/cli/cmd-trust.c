@@ -152,13 +152,12 @@ static int site_init(struct gl_cli *cli, int argc, char **argv, bool force)
 {
     Gl__SiteInit request = GL__SITE_INIT__INIT;
     if (argc > 1)
-        return gl_cli_usage(cli, "trust site init takes at most one NAME");
-    if (argc == 0 && !force)
+        return gl_cli_usage(cli, "trust site init takes one NAME");
+    if (argc == 0 || argv[0][0] == '\0') /* with --force, too: it replaces the site's key */
         return gl_cli_usage(cli,
                             "trust site init wants a NAME for the site; 'trust site' shows the "
                             "present one");
-    if (argc == 1)
-        request.name = argv[0];
+    request.name = argv[0];
     request.force = force;
     return site_call(cli, "site_init", &request, 0);
 }

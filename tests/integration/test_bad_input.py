@@ -40,6 +40,7 @@ def one_line(result, status, *words):
     ["rename", "g1"], ["rename", "a", "b", "c"], ["forget"], ["forget", "a", "b"], ["trust"],
     ["trust", "nonsense"], ["trust", "ls", "x"], ["trust", "accept"], ["trust", "accept", "a", "b"],
     ["trust", "site", "x"], ["trust", "site", "init"], ["trust", "site", "join"], ["trust", "ls", "--force"],
+    ["trust", "site", "init", "--force"], ["trust", "site", "init", "--force", ""],
     ["doctor", "a", "b"], ["version", "x"], ["exec"], ["exec", "g1"], ["exec", "g1", "--"],
     ["exec", "--timeout", "x", "g1", "--", "true"], ["exec", "--timeout", "-1", "g1", "--", "true"],
     ["exec", "-e", "NOVALUE", "g1", "--", "true"], ["exec", "-e", "=x", "g1", "--", "true"],
