@@ -14,6 +14,7 @@
 #define LOOK_MS       1000u /* then it is looked what keeps the guest out, */
 #define LOOK_AGAIN_MS 5000u /* and from time to time again */
 #define LOOK_LIMIT_MS 300u  /* for that, as the time limit of the user counts */
+#define LAST_LIMIT_MS 2000u /* for the last look, of which the answer depends */
 
 struct waiter {
     struct gl_cli *cli;
@@ -50,8 +51,7 @@ static void on_timeout(uv_timer_t *timer)
     struct waiter *w = timer->data;
     if (w->over)
         return;
-    w->over = w->timed_out = true;
-    gl_stream_release(w->stream);
+    w->timed_out = true;
 }
 
 /* ------------------------------------------------------------------ what keeps it out */
@@ -86,13 +86,13 @@ static void on_guest(void *ctx, const ProtobufCMessage *item)
 }
 
 /* One that is not known yet may still come. */
-static void look(struct waiter *w, const char *guest)
+static void look(struct waiter *w, const char *guest, unsigned limit_ms)
 {
     Gl__GuestRef ref = GL__GUEST_REF__INIT;
     struct gl_outcome outcome;
     ref.guest = (char *)(uintptr_t)guest;
     w->look = false;
-    gl_client_limit(w->cli->client, LOOK_LIMIT_MS);
+    gl_client_limit(w->cli->client, limit_ms);
     gl_client_call(w->cli->client, "host", "get", "", &ref, 0, &gl__guest__descriptor, on_guest, w,
                    &outcome);
 }
@@ -101,9 +101,19 @@ static void look_and_tell(struct waiter *w, const char *guest)
 {
     char before[sizeof(w->kept_out)];
     memcpy(before, w->kept_out, sizeof(before));
-    look(w, guest);
+    look(w, guest, LOOK_LIMIT_MS);
     if (!w->over && w->kept_out[0] != '\0' && strcmp(before, w->kept_out) != 0)
         gl_cli_notice(w->cli, guest, "KEPT_OUT", "waiting, but %s", w->kept_out);
+}
+
+/* Calls are answered in their order: a guest that is there has been told of by now, however short
+ * the time was. */
+static void look_last(struct waiter *w, const char *guest)
+{
+    look(w, guest, LAST_LIMIT_MS);
+    w->timed_out = !w->over;
+    if (w->timed_out)
+        gl_stream_release(w->stream);
 }
 
 static const struct gl_stream_events events = {.on_message = on_message, .on_end = on_end};
@@ -124,13 +134,13 @@ static int wait_for(struct gl_cli *cli, const char *guest, bool ready, double se
     uv_timer_init(cli->loop, &w.look_timer);
     w.look_timer.data = &w;
     uv_timer_start(&w.look_timer, on_look_timer, LOOK_MS, LOOK_AGAIN_MS);
-    while (error == 0 && !w.over) {
+    while (error == 0 && !w.over && !w.timed_out) {
         uv_run(cli->loop, UV_RUN_ONCE);
         if (w.look && !w.over)
             look_and_tell(&w, guest);
     }
-    if (w.timed_out && w.kept_out[0] == '\0')
-        look(&w, guest);
+    if (w.timed_out)
+        look_last(&w, guest);
     uv_close((uv_handle_t *)&w.look_timer, NULL);
     uv_close((uv_handle_t *)&w.timer, NULL);
     uv_run(cli->loop, UV_RUN_NOWAIT);
@@ -187,7 +197,8 @@ const struct gl_command gl_command_wait = {
     .help =
         "  --for ready      the guest takes commands (default)\n"
         "  --for connected  the link is up\n"
-        "  --timeout SEC    give up after so long, with exit status 1 (default: never)\n\n"
+        "  --timeout SEC    give up after so long, with exit status 1 (default: never); 0 looks\n"
+        "                   once\n\n"
         "SEC may have a fraction. A guest that is not known yet is waited for as well: give its\n"
         "whole name; of one that is known the beginning will do. If its key is what keeps it\n"
         "out, that is said after a second, and the waiting goes on.\n",

@@ -235,6 +235,14 @@ def test_a_key_that_is_not_known_is_waited_for(shared):
         one_line(result, 1, "0.2 s")
 
 
+def test_waiting_no_time_looks_once(shared):
+    for state in ("ready", "connected"):
+        for seconds in ("0", "0.001"):
+            result = shared.gl("--json", "wait", "--for", state, "--timeout", seconds, "g1")
+            assert result.returncode == 0 and result.json["guest"]["name"] == "g1", result
+    one_line(shared.gl("wait", "--timeout", "0", "nobody"), 1, "0 s")
+
+
 # ---------------------------------------------------------------- exec
 
 @pytest.mark.parametrize("args, status, words", [
