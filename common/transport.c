@@ -141,7 +141,7 @@ static const char *unsupported_text(enum gl_address_kind kind)
     case GL_ADDRESS_HVSOCK:
         return "hvsock addresses exist on Windows only; use vsock: here";
     case GL_ADDRESS_UNIX:
-        return "Unix sockets are not supported on this system; use pipe: here";
+        return "Unix sockets are not supported on this system; use pipe:NAME here";
     case GL_ADDRESS_PIPE:
         break;
     }

@@ -15,6 +15,7 @@
 struct gl_client {
     uv_loop_t *loop;
     const char *path;
+    struct gl_address address; /* the same */
     struct gl_connect *connect;
     struct gl_greet *greet;
     struct gl_link *link;
@@ -124,8 +125,17 @@ static void client_explain(struct gl_client *client, int error)
         break;
     default:
         snprintf(line, sizeof(line), "cannot connect to the host daemon at %s: %s", client->path,
-                 uv_strerror(error));
+                 error == UV_ENOTSUP ? gl_transport_error_text(&client->address, error)
+                                     : uv_strerror(error));
     }
+    client_settle(client, GL_STATUS_UNAVAILABLE, line);
+}
+
+static void client_explain_address(struct gl_client *client, const char *why)
+{
+    char line[sizeof(client->outcome.text)];
+    snprintf(line, sizeof(line), "no host daemon can be at %s: %s%s", client->path, why,
+             strncmp(client->path, "pipe:", 5) == 0 ? " (a pipe is written pipe:NAME)" : "");
     client_settle(client, GL_STATUS_UNAVAILABLE, line);
 }
 
@@ -169,7 +179,6 @@ int gl_client_connect(uv_loop_t *loop, const char *path, uint64_t timeout_ms,
                       struct gl_client **ret_client, struct gl_outcome *ret_outcome)
 {
     struct gl_client *client = GL_NEW0(struct gl_client);
-    struct gl_address address;
     client->loop = loop;
     client->path = path;
     uv_timer_init(loop, &client->patience);
@@ -178,12 +187,15 @@ int gl_client_connect(uv_loop_t *loop, const char *path, uint64_t timeout_ms,
         uv_timer_start(&client->patience, client_on_late, timeout_ms, 0);
 
     const char *why;
-    int error = gl_address_parse_local(path, &address, &why);
-    if (error == 0)
-        error = gl_transport_connect(loop, &address, NULL, client_on_connected, client,
+    int error = gl_address_parse_local(path, &client->address, &why);
+    if (error < 0) {
+        client_explain_address(client, why);
+    } else {
+        error = gl_transport_connect(loop, &client->address, NULL, client_on_connected, client,
                                      &client->connect);
-    if (error < 0)
-        client_explain(client, error);
+        if (error < 0)
+            client_explain(client, error);
+    }
     while (!client->settled)
         uv_run(loop, UV_RUN_ONCE);
 

@@ -115,6 +115,11 @@ def test_a_control_socket_that_is_none(shared, path):
     one_line(shared.gl("--control", path, "ls"), 1, f"{path} is no socket")
 
 
+@pytest.mark.parametrize("address, word", [("pipe:x", "use unix:"), ("pipe:\\\\.\\pipe\\x", "written pipe:NAME")])
+def test_a_control_address_that_cannot_be_here(shared, address, word):
+    one_line(shared.gl("--control", address, "ls"), 1, address, word)
+
+
 def test_output_that_cannot_be_written_has_a_reason(shared):
     with open("/dev/full", "wb") as full:
         for args in (["ls"], ["ls", "--help"], ["ping", "-c", "2", "-i", "0", "g1"]):

@@ -18,7 +18,7 @@ END_TEST
 
 START_TEST(addresses)
 {
-    refuse("connect = {'unix:/a'}\n", 1, "use pipe: here");
+    refuse("connect = {'unix:/a'}\n", 1, "use pipe:NAME here");
     refuse("\nconnect = {'vsock:host:1007'}\n", 2, "use hvsock: here");
     refuse("connect = {'pipe:a,name=b'}\n", 1, "pipe:a,name=b");
     gl_settings_free(load("connect = {'pipe:agents'}\n"));
