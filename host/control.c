@@ -184,6 +184,8 @@ static enum gl_status relay_to(struct gl_control_client *client, struct gl_strea
     }
     if (status == GL_STATUS_LIMIT)
         gl_why(why, 0, "guest '%s' has as many calls in progress as it takes", entry->name);
+    else if (status == GL_STATUS_TOO_BIG)
+        gl_why(why, 0, "the request is too long with what the host adds (at most 256 KiB)");
     else if (status != GL_STATUS_OK)
         gl_why(why, 0, "guest '%s': %s", entry->name, gl_status_text(status));
     return status;

@@ -20,12 +20,11 @@
 #define SECOND_SIGNAL_MS 2000 /* within which the same signal again ends us */
 #define SIGNALS_MAX      8
 /* The guest counts the time limit, too, and says more: it is heard first, if it can be heard. */
-#define GRACE_MS 1000 /* a link that breaks may be back by then; an answer may be under way */
-#define KILL_MS  7000 /* more than the guest needs to end a program: it sends KILL after 5 s */
+#define GRACE_MS     1000 /* a link that breaks may be back by then; an answer may be under way */
+#define KILL_MS      7000 /* more than the guest needs to end a program: it sends KILL after 5 s */
+#define TOO_BIG_HINT "give data by standard input (-i), or as a file (guestlink cp)"
 #define TOO_BIG_TEXT                                                                               \
-    "arguments and variables are too long together (at most 256 KiB): give data by standard "      \
-    "input "                                                                                       \
-    "(-i), or as a file (guestlink cp)"
+    "arguments and variables are too long together (at most 256 KiB): " TOO_BIG_HINT
 #define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
 #define STATUS_HANGUP  129 /* 128 + SIGHUP */
 #define STATUS_CANNOT  126
@@ -535,8 +534,9 @@ static int exit_status(struct remote_run *run)
         run->outcome.status = GL_STATUS_PROTOCOL;
         snprintf(run->outcome.text, sizeof(run->outcome.text), "the agent told no exit status");
     }
-    if (run->outcome.status == GL_STATUS_TOO_BIG)
-        return gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, TOO_BIG_TEXT);
+    if (run->outcome.status == GL_STATUS_TOO_BIG) /* whose limit it was is said there */
+        return gl_cli_error(run->cli, run->guest, GL_STATUS_TOO_BIG, "%s: " TOO_BIG_HINT,
+                            run->outcome.text);
     int status = gl_cli_fail(run->cli, run->guest, &run->outcome);
     if (run->time_is_up &&
         (run->outcome.status == GL_STATUS_LOST || run->outcome.status == GL_STATUS_NOT_STARTED))
