@@ -96,6 +96,9 @@ int gl_disk_resolve_any(const char *path, bool follow, char **ret_path);
 
 bool gl_disk_separates(char c);             /* between the components of a path of this system */
 bool gl_disk_is_absolute(const char *path); /* or otherwise not to be put beneath a home */
+/* Why a path depends on where this process happens to be, on its drive or that drive's directory
+ * ("C:x", "/x" on Windows), a static sentence; NULL: it does not, or only as any relative path. */
+const char *gl_disk_path_adrift(const char *path);
 /* Why a path that was refused with UV_EINVAL is none, static: it completes 'the path ...'. NULL:
  * nothing that could be told from it. */
 const char *gl_disk_path_trouble(const char *path);

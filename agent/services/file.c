@@ -15,6 +15,7 @@
 #include "transfer.h"
 
 #define SOURCES_MAX 4096u
+#define NOT_FULL    "a path with \\ that is no full path of this guest: write it with /"
 
 struct copy {
     struct gl_call *call;
@@ -124,13 +125,29 @@ static struct gl_transfer_permit permit_of(struct copy *copy)
     return permit;
 }
 
-/* NULL: it holds a NUL byte. Relative paths start at the home of the agent's user. */
-static char *absolute(ProtobufCBinaryData bytes)
+/* Why it is none, or NULL. One rule for both directions: what can be sent can be fetched. */
+static const char *judge(const char *path)
+{
+    if (path == NULL)
+        return "a path has a NUL byte";
+    if (!gl_disk_is_absolute(path) && gl_disk_separates('\\') && strchr(path, '\\'))
+        return NOT_FULL;
+    return gl_disk_path_adrift(path);
+}
+
+/* NULL and *ret_why: it cannot be one. Relative paths start at the home of the agent's user. */
+static char *absolute(ProtobufCBinaryData bytes, const char **ret_why)
 {
     char *path = gl_message_cstring(bytes);
     char home[4096];
     size_t size = sizeof home;
-    if (path == NULL || gl_disk_is_absolute(path))
+    const char *why = judge(path);
+    if (why) {
+        *ret_why = why;
+        gl_free(path);
+        return NULL;
+    }
+    if (gl_disk_is_absolute(path))
         return path;
     if (uv_os_homedir(home, &size) < 0)
         strcpy(home, "/");
@@ -179,9 +196,9 @@ static void receive_into(struct gl_call *call, const ProtobufCMessage *request)
     const char *text = "";
     if (is_full(call))
         return;
-    char *destination = absolute(start->destination);
+    char *destination = absolute(start->destination, &text);
     if (destination == NULL) {
-        gl_call_finish(call, GL_STATUS_INVALID, "the destination has a NUL byte");
+        gl_call_finish(call, GL_STATUS_INVALID, "%s", text);
         return;
     }
     enum gl_status status = permit(call, destination, &text);
@@ -223,11 +240,10 @@ static enum gl_status take_sources(struct gl_call *call, const Gl__FileSend *sta
                                    const char **ret_text)
 {
     for (size_t i = 0; i < start->n_sources; i++) {
-        paths[i] = absolute(start->sources[i]);
-        *ret_text = "a source has a NUL byte";
+        paths[i] = absolute(start->sources[i], ret_text);
         if (paths[i] == NULL)
             return GL_STATUS_INVALID;
-        *ret_text = "a path with \\ that is no full path of this guest: write it with /";
+        *ret_text = NOT_FULL;
         if (!is_named_alike(start->sources[i], paths[i]))
             return GL_STATUS_INVALID;
         enum gl_status status = permit(call, paths[i], ret_text);

@@ -446,6 +446,11 @@ static wchar_t *home_directory(const wchar_t *home, bool local_only)
 wchar_t *gl_exec_directory(const char *directory, const wchar_t *home, bool local_only,
                            char **ret_where, struct gl_exec_failure *failure)
 {
+    const char *adrift = directory ? gl_disk_path_adrift(directory) : NULL;
+    if (adrift) {
+        gl_exec_fail(failure, GL_STATUS_INVALID, "working directory '%s': %s", directory, adrift);
+        return NULL;
+    }
     wchar_t *from = home_directory(home, local_only);
     if (!directory)
         return from;

@@ -167,6 +167,35 @@ def test_exec_directory(pair):
     assert result.returncode == 125 and "not there" in result.err
 
 
+def test_paths_without_drive(pair):
+    """cp, exec -w: a path without its drive, or of a drive's working directory, is refused (Windows guests)"""
+    if pair.guest_system is not WINDOWS:
+        pytest.skip("Linux has no drives")
+    garbage(pair.path("driveless"), 10)
+    for path, word in (("C:", "full path of a drive"), ("C:gl-driveless", "full path of a drive"),
+                       ("/gl-driveless", "lacks the drive"), ("\\gl-driveless", "lacks the drive"),
+                       ("sub\\gl-driveless", "write it with /")):
+        there = f"{pair.name}:{path}"
+        for result in (pair.gl("cp", pair.host_path("driveless"), there),
+                       pair.gl("cp", there, pair.host_path("driveless-back"))):
+            assert result.returncode == 1 and word in result.err and result.err.count("\n") == 1, (path, result)
+        if not path.startswith("sub"):
+            result = pair.tool("cwd", options=["-w", path])
+            assert result.returncode == 125 and word in result.err, (path, result)
+    assert not os.path.exists(pair.path("driveless-back"))
+
+
+def test_exec_long_command_line(pair):
+    """exec: a command line longer than Windows takes is refused with Windows' limit (Windows guests)"""
+    if pair.guest_system is not WINDOWS:
+        pytest.skip("Linux has no command lines")
+    with open(pair.path("long.bat"), "w", encoding="ascii") as file:  # the lower limit: our own line may not be longer
+        file.write("@echo off\n")
+    result = pair.gl("exec", pair.name, "--", pair.guest_path("long.bat"), *["x" * 1000] * 9)
+    assert result.returncode == 125 and "8190 characters" in result.err, result
+    assert "256 KiB" not in result.err and "-i" in result.err and "guestlink cp" in result.err, result
+
+
 def test_exec_what_cannot_run(pair):
     """exec: 127 not found, 126 found but cannot be run, 125 otherwise"""
     assert pair.gl("exec", pair.name, "--", "no-such-program-here").returncode == 127

@@ -327,6 +327,18 @@ START_TEST(paths_of_all_forms)
 }
 END_TEST
 
+START_TEST(paths_that_depend_on_the_process_say_so)
+{
+    static const char *const good[] = {"C:\\",        "c:/x",    "x",    "x\\y", ".",
+                                       "\\\\?\\C:\\", "//s/h/x", "\\/s", "ab:c", ""};
+    static const char *const bad[] = {"C:", "C:x", "z:..", "/", "/x", "\\", "\\x", "\\??\\C:\\x"};
+    for (size_t i = 0; i < GL_ARRAY_SIZE(good); i++)
+        ck_assert_msg(!gl_disk_path_adrift(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < GL_ARRAY_SIZE(bad); i++)
+        ck_assert_msg(gl_disk_path_adrift(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(paths_that_are_none_say_why)
 {
     static const char *const good[] = {"C:\\x", "C:x", "x", "\\\\?\\C:\\x", "//?/C:/x", "\\\\s\\h"};
@@ -707,6 +719,7 @@ static Suite *suite(void)
                                   names_of_the_greatest_length,
                                   names_that_differ_by_case_only,
                                   paths_of_all_forms,
+                                  paths_that_depend_on_the_process_say_so,
                                   paths_that_are_none_say_why,
                                   paths_by_each_way,
                                   long_paths,

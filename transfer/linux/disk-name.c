@@ -15,6 +15,12 @@ bool gl_disk_is_absolute(const char *path)
     return path[0] == '/';
 }
 
+const char *gl_disk_path_adrift(const char *path)
+{
+    (void)path;
+    return NULL;
+}
+
 const char *gl_disk_path_trouble(const char *path)
 {
     (void)path;

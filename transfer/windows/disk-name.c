@@ -118,6 +118,18 @@ bool gl_disk_is_absolute(const char *path)
     return drive || gl_disk_separates(path[0]);
 }
 
+/* "Naming Files, Paths, and Namespaces", learn.microsoft.com: fully qualified against relative
+ * paths. */
+const char *gl_disk_path_adrift(const char *path)
+{
+    bool slash = gl_disk_separates(path[0]);
+    if (!gl_disk_is_absolute(path) || gl_path_has_drive(path) ||
+        (slash && gl_disk_separates(path[1])))
+        return NULL;
+    return slash ? "a path of this guest that begins with / or \\ lacks the drive: write C:/x"
+                 : "C: with nothing behind it, or C:x, is no full path of a drive: write C:/x";
+}
+
 int gl_disk_component(const char *name, struct gl_disk_component *ret_component)
 {
     if (!name[0] || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strpbrk(name, "/\\:"))
