@@ -44,10 +44,10 @@ const char *gl_name_fault(const char *name)
         return "it is empty";
     if (len > GL_NAME_MAX)
         return "it is longer than 63 characters";
-    if (len == 1)
-        return "one letter alone could be a drive";
     if (!is_alnum(name[0]))
         return "it does not begin with a letter or digit";
+    if (len == 1)
+        return "one character alone could be a drive";
     for (const char *p = name; *p; p++)
         if (!is_alnum(*p) && !strchr("._-", *p))
             return "it has other characters than letters, digits, '.', '_' and '-'";
