@@ -32,6 +32,7 @@ struct program {
     struct gl_host_trust trust;
     struct gl_agent *agent;
     struct gl_session *session;
+    char *config; /* what options.config became; NULL: what it was */
     bool stopping;
 };
 
@@ -41,6 +42,16 @@ static void report_policy(const char *error)
 {
     if (error)
         gl_error("%s; everything is denied until it is mended", error);
+}
+
+/* Without the default file everything is allowed; but not from the moment on that it was there: one
+ * that is gone by a slip must not open what it closed. */
+static void keep_config(struct program *program, const struct gl_settings *settings)
+{
+    if (!settings->is_there || program->options.config)
+        return;
+    program->config = gl_strdup(settings->config);
+    program->options.config = program->config;
 }
 
 /* Addresses, trust and limits are those of the start: a session hangs on them. */
@@ -54,9 +65,12 @@ static void reload(struct program *program)
         gl_free(error);
         return;
     }
+    keep_config(program, fresh);
     report_policy(fresh->policy_error);
     if (!fresh->policy_error)
-        gl_info("%s: policy and log level were read again", fresh->config);
+        gl_info(fresh->is_there ? "%s: policy and log level were read again"
+                                : "%s is not there: the host may do everything",
+                fresh->config);
     gl_log_set_level(fresh->log_level);
     gl_agent_set_policy(program->agent, fresh->policy);
     fresh->policy = NULL;
@@ -148,7 +162,10 @@ static int start(struct program *program)
     if (gl_settings_load(&program->options, &settings, &error) != 0)
         return fail(error);
     gl_log_set_level(settings->log_level);
+    keep_config(program, settings);
     report_policy(settings->policy_error);
+    if (!settings->is_there)
+        gl_info("%s is not there: the host may do everything", settings->config);
     if (load_identity(program, settings) != 0) {
         gl_settings_free(settings);
         return -1;
@@ -192,6 +209,7 @@ static void finish(struct program *program)
     uv_close((uv_handle_t *)&limit, NULL);
     uv_run(&program->loop, UV_RUN_NOWAIT);
     bool busy = uv_loop_close(&program->loop) != 0 || gl_agent_calls(program->agent) > 0;
+    gl_free(program->config);
     gl_host_trust_done(&program->trust);
     gl_identity_done(&program->identity);
     if (busy)

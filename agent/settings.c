@@ -259,6 +259,7 @@ static int load_file(struct gl_settings *settings, bool must_exist, cfg_t **ret_
         *ret_error = error;
         return err;
     }
+    settings->is_there = true;
     bool closed;
     char *policy = gl_policy_split(text, len, &closed);
     err = gl_config_parse(settings->config, text, len, opts, ret_cfg, ret_error);

@@ -26,7 +26,8 @@ struct gl_settings {
     size_t n_connect;
     char *name;   /* proposed to the host; NULL: the host name */
     char *state;  /* directory */
-    char *config; /* the file, whether it is there or not */
+    char *config; /* the file, */
+    bool is_there; /* which is there */
     enum gl_log_level log_level;
     enum gl_host_trust_mode host_trust;
     char site_key[GL_FINGERPRINT_SIZE]; /* fingerprint of the site's key; "": none */
