@@ -41,7 +41,7 @@ char *gl_private_sddl(bool users_read)
     if (user && ConvertSidToStringSidW(user->User.Sid, &sid)) {
         char *narrow = gl_narrow_lossy(sid);
         result = gl_asprintf("O:%sD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;%s)%s", narrow,
-                             narrow, users_read ? "(A;OICI;FRFX;;;BU)" : "");
+                             narrow, users_read ? "(A;CI;FRFX;;;BU)" : "");
         gl_free(narrow);
         LocalFree(sid);
     }

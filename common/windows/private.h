@@ -19,8 +19,10 @@
 
 /*
  * The text of a descriptor (SDDL) that lets ours do all, and nobody else anything; with
- * users_read others may read. Protected: nothing is inherited from above. What is made in a folder
- * that has it gets the same. For gl_free(); NULL: the account cannot be found out.
+ * users_read others may look into a folder and the folders in it, but read no file: whoever may
+ * read one can have it open alone, and keep us from it. Protected: nothing is inherited from above.
+ * What is made in a folder that has it gets the same. For gl_free(); NULL: the account cannot be
+ * found out.
  */
 char *gl_private_sddl(bool users_read);
 /* The descriptor itself, for SECURITY_ATTRIBUTES; for LocalFree(). UV_E*. */

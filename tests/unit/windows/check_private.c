@@ -172,6 +172,29 @@ START_TEST(what_is_made)
 }
 END_TEST
 
+/* Whoever may read a file may have it open alone, and keep us from it. */
+START_TEST(files_in_it_are_not_for_users)
+{
+    PSECURITY_DESCRIPTOR made;
+    PACL acl;
+    BOOL present, defaulted;
+    unsigned others = 0;
+    ck_assert_int_eq(gl_private_descriptor(true, &made), 0);
+    ck_assert(GetSecurityDescriptorDacl(made, &present, &acl, &defaulted));
+    for (DWORD i = 0; i < acl->AceCount; i++) {
+        ACCESS_ALLOWED_ACE *ace;
+        ck_assert(GetAce(acl, i, (void **)&ace));
+        if (!IsWellKnownSid(&ace->SidStart, WinBuiltinUsersSid))
+            continue;
+        others++;
+        ck_assert(ace->Header.AceFlags & CONTAINER_INHERIT_ACE);
+        ck_assert(!(ace->Header.AceFlags & OBJECT_INHERIT_ACE));
+    }
+    ck_assert_uint_eq(others, 1);
+    LocalFree(made);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ files */
 
 START_TEST(written_for_us_alone)
@@ -376,7 +399,8 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *s = GL_UNIT_SUITE("private", descriptors_that_are_ours, descriptors_that_let_others_in,
-                             entries_of_objects, reading_is_not_changing, what_is_made);
+                             entries_of_objects, reading_is_not_changing, what_is_made,
+                             files_in_it_are_not_for_users);
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, setup, teardown);
     tcase_add_test(files, written_for_us_alone);
