@@ -36,7 +36,7 @@ for program in guestlink-agent guestlink-hostd guestlink; do
     $strip -o "$program.exe" "$build/$program.exe"
 done
 # Windows' ends of lines.
-for text in LICENSE README.md doc/JSON.md packaging/windows/agent.conf.example packaging/windows/hostd.conf.example; do
+for text in LICENSE README.md doc/ADMIN.md doc/JSON.md packaging/windows/agent.conf.example packaging/windows/hostd.conf.example; do
     sed 's/$/\r/' "$source/$text" >"${text##*/}"
 done
 # Windows has no man: the pages as text, without the backspaces that make it bold.

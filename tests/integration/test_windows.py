@@ -257,7 +257,7 @@ def test_packages_install_serve_upgrade_and_go(machine, packages):
     for name, pages in (("guestlink-host", ("guestlink", "guestlink-hostd", "guestlink-hostd.conf")),
                         ("guestlink", ("guestlink-agent", "guestlink-agent.conf"))):
         folder = os.path.join(programs, name)
-        assert os.path.getsize(os.path.join(folder, "README.md")) and os.path.getsize(os.path.join(folder, "LICENSE.txt"))
+        assert all(os.path.getsize(os.path.join(folder, text)) for text in ("README.md", "ADMIN.md", "LICENSE.txt"))
         for page in pages:
             with open(os.path.join(folder, page + ".txt"), newline="", encoding="ascii") as file:
                 text = file.read()
