@@ -412,6 +412,7 @@ def test_silent_guests_keep_no_others_out(make_world):
     world = make_world()
     paths = [f"{world.dir}/door{n}.sock" for n in range(8)]
     world.start_hostd(*(arg for path in paths for arg in ("--listen", f"unix:{path}")))
+    until(lambda: all(map(os.path.exists, paths)), "hostd listens at all doors")
     with contextlib.ExitStack() as held:
         for path in paths:
             for n in range(33):
