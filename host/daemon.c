@@ -164,6 +164,10 @@ static int open_state(struct gl_daemon *daemon, struct gl_why *why)
         gl_free(error);
         return err;
     }
+    /* Before anybody hears that it listens. */
+    err = gl_site_check(settings->state, why);
+    if (err < 0)
+        return err;
     char *path = gl_asprintf("%s/guests.json", settings->state);
     err = gl_trust_open(path, settings->trust, &daemon->trust, why);
     gl_free(path);

@@ -25,7 +25,9 @@ static char *file_of(const struct gl_site *site, const char *name)
 
 /* ------------------------------------------------------------------ keys */
 
-static int load_key(const char *path, struct gl_key *ret_key, struct gl_why *why)
+/* `remedy`: of a file that is no key; what it costs, too. */
+static int load_key(const char *path, const char *remedy, struct gl_key *ret_key,
+                    struct gl_why *why)
 {
     uint8_t machine[GL_MACHINE_SIZE];
     bool has_machine;
@@ -36,7 +38,8 @@ static int load_key(const char *path, struct gl_key *ret_key, struct gl_why *why
                       "(%s)",
                       path, gl_secret_file_remedy);
     if (err == UV_EINVAL)
-        return gl_why(why, err, "%s: it is not a key file; move it away to make a new key", path);
+        return gl_why(why, err, "%s: it is not a key file; bring back a copy of it, or %s", path,
+                      remedy);
     return err < 0 ? gl_why(why, err, "%s: %s", path, uv_strerror(err)) : 0;
 }
 
@@ -51,10 +54,15 @@ static int make_key(const char *path, struct gl_key *ret_key, struct gl_why *why
     return err < 0 ? gl_why(why, err, "cannot write %s: %s", path, uv_strerror(err)) : 0;
 }
 
+static int load_host_key(struct gl_site *site, const char *path, struct gl_why *why)
+{
+    return load_key(path, "move it away to have a new one made", &site->host, why);
+}
+
 static int load_or_make_host_key(struct gl_site *site, struct gl_why *why)
 {
     char *path = file_of(site, "host.key");
-    int err = load_key(path, &site->host, why);
+    int err = load_host_key(site, path, why);
     if (err == UV_ENOENT) {
         err = make_key(path, &site->host, why);
         if (err == 0)
@@ -95,37 +103,60 @@ static int load_name(struct gl_site *site, struct gl_why *why)
         }
         json_decref(doc);
     }
+    if (err == UV_EINVAL) {
+        struct gl_why fault = *why;
+        gl_why(
+            why, err,
+            "%s; bring back a copy of it, or move it away: then the site is called as this host, "
+            "and its key, which is what guests know, stays",
+            fault.text);
+    }
     gl_free(path);
     return err;
 }
 
-/* site.json says that there was a site: its key is then never made anew by itself. */
-static int load_or_make_site(struct gl_site *site, struct gl_why *why)
+/*
+ * 0 also if there is no site yet. site.json says that there was one: its key is then never made
+ * anew by itself.
+ */
+static int load_site(struct gl_site *site, const char *path, bool *ret_named, bool *ret_keyed,
+                     struct gl_why *why)
 {
-    char *path = file_of(site, "site.key");
     int named = load_name(site, why);
-    int err = named;
     if (named < 0 && named != UV_ENOENT)
-        goto out;
-    err = load_key(path, &site->site, why);
-    if (err == UV_ENOENT && named == 0) {
-        gl_why(
+        return named;
+    int err = load_key(path,
+                       "move it and site.json away to begin a new site, which agents that know the "
+                       "old one will refuse",
+                       &site->site, why);
+    if (err == UV_ENOENT && named == 0)
+        return gl_why(
             why, err,
             "%s is missing: bring it back, or remove site.json to begin a new site, which agents "
             "that know the old one will refuse",
             path);
-        goto out;
-    }
     if (err < 0 && err != UV_ENOENT)
+        return err;
+    *ret_named = named == 0;
+    *ret_keyed = err == 0;
+    return 0;
+}
+
+static int load_or_make_site(struct gl_site *site, struct gl_why *why)
+{
+    char *path = file_of(site, "site.key");
+    bool named, keyed;
+    int err = load_site(site, path, &named, &keyed, why);
+    if (err < 0)
         goto out;
-    if (err == UV_ENOENT) {
+    if (!keyed) {
         err = make_key(path, &site->site, why);
         if (err < 0)
             goto out;
         gl_info("made a site of this host's own, %s", path);
         site->automatic = true;
     }
-    if (named == UV_ENOENT) {
+    if (!named) {
         gl_name_sanitise(site->host_name, site->name);
         err = save_name(site, site->name, site->automatic, why);
     }
@@ -159,6 +190,21 @@ struct gl_slice gl_site_certify_guest(const struct gl_site *site, const uint8_t 
 }
 
 /* ------------------------------------------------------------------ open */
+
+int gl_site_check(const char *directory, struct gl_why *why)
+{
+    struct gl_site *site = GL_NEW0(struct gl_site);
+    site->directory = gl_strdup(directory);
+    char *host = file_of(site, "host.key"), *key = file_of(site, "site.key");
+    bool named, keyed;
+    int err = load_host_key(site, host, why);
+    if (err == 0 || err == UV_ENOENT)
+        err = load_site(site, key, &named, &keyed, why);
+    gl_free(host);
+    gl_free(key);
+    gl_site_free(site);
+    return err;
+}
 
 int gl_site_open(const char *directory, const char *host_name, uint64_t now_s,
                  struct gl_site **ret_site, struct gl_why *why)

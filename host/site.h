@@ -45,6 +45,8 @@ struct gl_site {
  */
 int gl_site_open(const char *directory, const char *host_name, uint64_t now_s,
                  struct gl_site **ret_site, struct gl_why *why);
+/* Fails as gl_site_open() would on what is there, and makes nothing. */
+int gl_site_check(const char *directory, struct gl_why *why);
 void gl_site_free(struct gl_site *site); /* wipes the keys */
 
 /* Makes a new certificate for the host when less than half of the old one's time is left. */

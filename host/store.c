@@ -56,7 +56,7 @@ int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct 
     if (!json_is_integer(number))
         err = gl_why(why, UV_EINVAL, "%s: it has no schema number", path);
     else if (json_integer_value(number) != schema)
-        err = gl_why(why, UV_EINVAL, "%s: its schema is %lld, this version knows %lld", path,
+        err = gl_why(why, UV_ENOTSUP, "%s: its schema is %lld, this version knows %lld", path,
                      (long long)json_integer_value(number), (long long)schema);
     if (err < 0)
         json_decref(doc);

@@ -15,7 +15,8 @@
 
 /*
  * Reads the document at path, which must be an object with "schema": `schema`. UV_ENOENT;
- * UV_EINVAL: no JSON, or not such an object; UV_EFBIG; what reading may give. *ret_doc is the
+ * UV_EINVAL: no JSON, or not such an object; UV_ENOTSUP: of another version's schema; UV_EFBIG;
+ * what reading may give. *ret_doc is the
  * caller's (json_decref).
  */
 int gl_store_load(const char *path, json_int_t schema, json_t **ret_doc, struct gl_why *why);

@@ -246,6 +246,18 @@ static int entry_from_json(struct gl_trust *trust, const json_t *object, size_t 
     return 0;
 }
 
+/* Whoever moves it away to have the daemon start should know what that undoes. */
+static int damaged(struct gl_why *why)
+{
+    struct gl_why fault = *why;
+    return gl_why(
+        why, UV_EINVAL,
+        "%s; bring back a copy of it, or move it away: then names, pins and revocations "
+        "are lost, and each guest is new, also one that was revoked (with trust = approve "
+        "each waits for you)",
+        fault.text);
+}
+
 static int read_store(struct gl_trust *trust, struct gl_why *why)
 {
     json_t *doc;
@@ -276,8 +288,12 @@ int gl_trust_open(const char *path, enum gl_trust_policy policy, struct gl_trust
     trust->path = gl_strdup(path);
     trust->policy = policy;
     gl_list_init(&trust->entries);
-    int err = read_store(trust, why);
+    struct gl_why fault;
+    int err = read_store(trust, &fault);
     if (err < 0) {
+        if (err == UV_EINVAL)
+            damaged(&fault);
+        gl_why(why, err, "%s", fault.text);
         gl_trust_free(trust);
         return err;
     }

@@ -114,3 +114,50 @@ def test_every_service_of_an_agent_is_known(make_world):
     reload(world, "\n".join(f"allow {{ service = {name} }}" for name in services), "read again")
     world.gl("ls", check=True)  # what it has to say of rules is said when it answers again
     assert not world.hostd.log_lines("which is no service")
+
+
+def refused_start(world):
+    """What the daemon says when it does not start."""
+    hostd = world.daemon("guestlink-hostd", ["--listen", f"unix:{world.guests}", "--control",
+                                             world.control, "--state", world.hostd_state,
+                                             "--config", world.hostd_conf], "refused.log")
+    world.daemons.remove(hostd)
+    assert hostd.wait() == 1
+    assert "listening for guests" not in hostd.log()
+    return hostd.log()
+
+
+@pytest.mark.parametrize("file,text,words", [
+    ("guests.json", "garbage\n", ("guests.json:1", "move it away", "revoked", "trust = approve")),
+    ("guests.json", "", ("guests.json", "move it away")),
+    ("guests.json", '{"schema": 1, "guests": [{}]}', ("guest 1: wrong 'key'", "move it away")),
+    ("site.json", "garbage\n", ("site.json:1", "move it away", "its key, which is what guests know, stays")),
+    ("site.key", "garbage\n", ("site.key", "bring back", "site.json away", "will refuse")),
+    ("host.key", "garbage\n", ("host.key", "bring back", "move it away")),
+])
+def test_a_damaged_file_of_the_state_is_named_with_what_it_costs(make_world, file, text, words):
+    """And before anybody hears that the daemon listens; what is said is true."""
+    world = make_world()
+    world.start()
+    world.hostd.stop()
+    path = os.path.join(world.hostd_state, file)
+    world.write(path, text)
+    os.chmod(path, 0o600)
+    said = refused_start(world)
+    assert all(word in said for word in words), said
+    os.rename(path, path + ".aside")
+    if file == "site.key":
+        return  # and its other half; then the guest does refuse it
+    world.start_hostd()
+    if file != "host.key":
+        world.wait_guest()
+
+
+def test_a_file_of_a_later_version_is_not_to_be_thrown_away(make_world):
+    world = make_world()
+    world.start_hostd()
+    world.hostd.stop()
+    world.write(os.path.join(world.hostd_state, "guests.json"), '{"schema": 99}')
+    os.chmod(os.path.join(world.hostd_state, "guests.json"), 0o600)
+    said = refused_start(world)
+    assert "its schema is 99" in said and "move it away" not in said

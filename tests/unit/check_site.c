@@ -182,16 +182,30 @@ START_TEST(wrong_files_are_never_replaced)
     write_file(file("host.key"), "nonsense\n");
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_EINVAL);
     ck_assert_ptr_nonnull(strstr(why.text, "host.key"));
+    ck_assert_int_eq(gl_site_check(directory, &why), UV_EINVAL);
     gl_scratch_unlink(file("host.key"));
 
     gl_scratch_unlink(file("site.key"));
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_ENOENT);
     ck_assert_ptr_nonnull(strstr(why.text, "site.key"));
+    ck_assert_int_eq(gl_site_check(directory, &why), UV_ENOENT);
     ck_assert(!gl_scratch_exists(file("site.key")));
 
     write_file(file("site.json"), "{\"schema\": 1}");
     ck_assert_int_eq(gl_site_open(directory, "h", NOW, &site, &why), UV_EINVAL);
     ck_assert_ptr_null(site);
+    ck_assert_int_eq(gl_site_check(directory, &why), UV_EINVAL);
+}
+END_TEST
+
+START_TEST(a_check_makes_nothing)
+{
+    struct gl_why why;
+    ck_assert_int_eq(gl_site_check(directory, &why), 0);
+    ck_assert(!gl_scratch_exists(file("host.key")) && !gl_scratch_exists(file("site.key")) &&
+              !gl_scratch_exists(file("site.json")));
+    gl_site_free(open_in(directory));
+    ck_assert_int_eq(gl_site_check(directory, &why), 0);
 }
 END_TEST
 
@@ -207,6 +221,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, init_names_the_first_site_and_only_force_makes_another);
     tcase_add_test(tcase, damaged_bundles_are_refused);
     tcase_add_test(tcase, wrong_files_are_never_replaced);
+    tcase_add_test(tcase, a_check_makes_nothing);
     suite_add_tcase(s, tcase);
     return s;
 }
