@@ -245,6 +245,7 @@ static void daemon_done(struct gl_daemon *daemon)
     gl_places_free(daemon->places);
     gl_trust_free(daemon->trust);
     gl_site_free(daemon->site);
+    gl_free(daemon->config_error);
     uv_loop_close(daemon->loop);
 }
 

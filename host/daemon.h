@@ -57,6 +57,8 @@ struct gl_places;
 struct gl_daemon {
     uv_loop_t *loop;
     struct gl_settings *settings; /* the caller's; changed by reload.c alone */
+    char
+        *config_error; /* why the last reload changed nothing, valid UTF-8; NULL: it did not fail */
     struct gl_site *site;
     struct gl_trust *trust;
     uint8_t instance[GL_ID_SIZE];

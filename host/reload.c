@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escape.h"
 #include "rules-check.h"
 
 static bool same_text(const char *a, const char *b)
@@ -71,9 +72,12 @@ void gl_reload(struct gl_daemon *daemon)
 {
     struct gl_settings *fresh;
     char *error, waiting[100];
+    gl_free(daemon->config_error);
+    daemon->config_error = NULL;
     if (gl_settings_reread(daemon->settings, &fresh, &error) < 0) {
-        gl_error("the configuration is NOT read again, what counted before counts still: %s",
-                 error ? error : "wrong usage");
+        const char *why = error ? error : "wrong usage";
+        gl_error("the configuration is NOT read again, what counted before counts still: %s", why);
+        daemon->config_error = gl_escape_dup(why); /* it may quote what the file has */
         gl_free(error);
         return;
     }

@@ -212,6 +212,8 @@ static void status_of(struct gl_call *call, const ProtobufCMessage *request)
     if (gl_control_may(client, NULL, "host", "status")) {
         status.n_refusals = fill_refusals(daemon, buffer);
         status.refusals = buffer->refusal_pointers;
+        if (daemon->config_error)
+            status.config_error = daemon->config_error;
     }
     status.store_error = (char *)(uintptr_t)daemon->trust->save_error;
     status.guests_connected = count_connected(daemon);

@@ -24,6 +24,7 @@ struct doctor {
     const char *guest; /* as the user calls it; NULL: all */
     char *name;        /* of that one */
     bool bad, seen, refused;
+    uint64_t known, listed; /* guests that the daemon has, and that it shows this user */
     json_t *checks;
 };
 
@@ -101,6 +102,15 @@ static void look_at_host(void *ctx, const ProtobufCMessage *item)
     }
     for (size_t i = 0; i < host->n_refusals; i++)
         look_at_refusal(d, host->refusals[i]);
+    d->known = host->guests_known;
+    if (host->config_error[0] != '\0')
+        say(d, VERDICT_BAD,
+            "mend it where it says, and have it read again (SIGHUP), before the daemon's next "
+            "start "
+            "reads it",
+            "its configuration was refused when it was last read again, what counted before counts "
+            "still: %s",
+            host->config_error);
     if (host->store_error[0] != '\0')
         say(d, VERDICT_BAD,
             "make room, or mend the folder: no new guest is let in, no key accepted or revoked "
@@ -136,6 +146,7 @@ static void look_at_guest(void *ctx, const ProtobufCMessage *item)
         return;
     }
     d->seen = true;
+    d->listed++;
     gl_free(d->name);
     d->name = gl_strdup(guest->name);
     switch (guest->trust) {
@@ -195,6 +206,31 @@ static void look_at_link(struct doctor *d)
             outcome.text);
 }
 
+#define ADVICE_HIDDEN                                                                              \
+    "the rules of this host show this user some guests, or none: see 'allow' in the daemon's "     \
+    "configuration"
+
+static void count_guest(void *ctx, const ProtobufCMessage *item)
+{
+    struct doctor *d = ctx;
+    d->listed += ((const Gl__Guest *)item)->state != GL__GUEST_STATE__GUEST_STATE_NO_AGENT;
+}
+
+/* It may be one of those that this user may not know of: nothing says whether it is. */
+static void look_at_none(struct doctor *d)
+{
+    struct gl_outcome outcome;
+    Gl__Empty empty = GL__EMPTY__INIT;
+    if (gl_client_call(d->cli->client, "host", "list", "", &empty, 0, &gl__guest__descriptor,
+                       count_guest, d, &outcome) == GL_STATUS_OK &&
+        d->listed < d->known)
+        say(d, VERDICT_BAD, ADVICE_HIDDEN, "there is no guest named %s that you may see", d->guest);
+    else
+        say(d, VERDICT_BAD,
+            "'guestlink ls' shows the names; a guest appears when it first connects",
+            "no guest named %s has ever connected", d->guest);
+}
+
 /* By the beginning of its name too, as for every command that only looks. */
 static void look_at_one(struct doctor *d)
 {
@@ -204,9 +240,7 @@ static void look_at_one(struct doctor *d)
     enum gl_status status = gl_client_call(d->cli->client, "host", "get", "", &ref, 0,
                                            &gl__guest__descriptor, look_at_guest, d, &outcome);
     if (status == GL_STATUS_NOT_FOUND)
-        say(d, VERDICT_BAD,
-            "'guestlink ls' shows the names; a guest appears when it first connects",
-            "no guest named %s has ever connected", d->guest);
+        look_at_none(d);
     else if (status != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "%s", outcome.text);
     else if (!d->bad)
@@ -231,6 +265,8 @@ static void look(struct doctor *d)
     else if (gl_client_call(d->cli->client, "host", "list", "", &empty, 0, &gl__guest__descriptor,
                             look_at_guest, d, &outcome) != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "the host daemon does not list its guests: %s", outcome.text);
+    else if (!d->seen && d->known > 0)
+        say(d, VERDICT_NOTE, ADVICE_HIDDEN, "there are guests, but none that you may see");
     else if (!d->seen && !d->refused)
         say(d, VERDICT_NOTE, "start guestlink-agent in a guest", "no guest has ever connected");
 }

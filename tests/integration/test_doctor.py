@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: MIT
 """doctor names what keeps a guest out, and what to type."""
 import os
+import pwd
 import shutil
+import signal
 import subprocess
 import time
 
+import pytest
+
 import wire
 from world import until
+
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 
 NO_AGENT = 4
 RUNNING, OFF = 2, 3
 
 
-def findings(world, *args, status=1):
+def findings(world, *args, status=1, **user):
     """{finding: (verdict, advice)}; the words for people are the same."""
-    result = world.gl("--json", "doctor", *args)
+    result = world.gl("--json", "doctor", *args, **user)
     assert result.returncode == status and result.json["healthy"] == (status == 0), result
-    text = world.gl("doctor", *args).out
+    text = world.gl("doctor", *args, **user).out
     for check in result.json["checks"]:
         assert check["verdict"] in ("ok", "note", "bad")
         assert check["advice"] == "" or f"-> {check['advice']}\n" in text
@@ -117,6 +123,39 @@ def test_a_store_that_cannot_be_written(world):
     os.rmdir(store)
     world.gl("rename", "g1", "g2", check=True)
     findings(world, status=0)
+
+
+def test_a_configuration_that_was_refused(world):
+    """What counted before counts still: nobody else would see it before the next start fails."""
+    good = open(world.hostd_conf, encoding="utf-8").read() if os.path.exists(world.hostd_conf) else ""
+    world.write(world.hostd_conf, "\nallow { user = ")
+    world.hostd.signal(signal.SIGHUP)
+    world.hostd.wait_log("NOT read again")
+    verdict, advice = about(findings(world), "configuration was refused", world.hostd_conf + ":2")
+    assert verdict == "bad" and "SIGHUP" in advice
+    world.write(world.hostd_conf, good)
+    world.hostd.signal(signal.SIGHUP)
+    world.hostd.wait_log("hostd.conf: read again")
+    assert not any("configuration" in finding for finding in findings(world, status=0))
+
+
+@needs_root
+def test_guests_that_the_rules_hide(make_world):
+    """Whom they keep out is not to look for a fault in the guest; whether it exists is not said."""
+    world = make_world(hostd_conf='control-mode = "0666"\nallow { user = daemon }\n')
+    world.start_hostd()
+    other = pwd.getpwnam("nobody")
+    user = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": [], "cwd": "/"}
+    assert about(findings(world, status=0, **user), "no guest has ever connected")[0] == "note"
+    world.start_agent()
+    found = findings(world, status=0, **user)
+    verdict, advice = about(found, "none that you may see")
+    assert verdict == "note" and "allow" in advice
+    assert not any("ever connected" in finding for finding in found), found
+    for name in ("g1", "nonesuch"):
+        verdict, advice = about(findings(world, name, **user), f"no guest named {name} that you may see")
+        assert verdict == "bad" and "allow" in advice
+    assert about(findings(world, "nonesuch"), "no guest named nonesuch has ever connected")
 
 
 def test_an_agent_that_does_not_answer(world):
