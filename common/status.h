@@ -42,7 +42,7 @@
     X(25, IO, "input/output error")                                                                \
     X(26, CROSS_DEVICE, "on another file system")                                                  \
     X(27, TOO_BIG, "too big")                                                                      \
-    X(28, DUPLICATE_KEY, "one key is in use at two addresses; rekey the copy")                     \
+    X(28, DUPLICATE_KEY, "one key is in use at two addresses")                     \
     X(29, PENDING, "key awaits approval")                                                          \
     X(30, REVOKED, "key was revoked")                                                              \
     X(31, KEY_MISMATCH, "key differs from the pinned one")                                         \

@@ -217,9 +217,7 @@ enum gl_status gl_guest_absence(const struct gl_trust_entry *entry, struct gl_wh
         gl_why(why, 0, "the key of guest '%s' was revoked", entry->name);
         return GL_STATUS_REVOKED;
     case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
-        gl_why(why, 0,
-               "guest '%s' is kept out, as its key was in use at two places: make a new key in the "
-               "copy, then guestlink trust accept %s",
+        gl_why(why, 0, "guest '%s' is kept out: " GL_TRUST_REKEY ", then guestlink trust accept %s",
                entry->name, entry->fingerprint);
         return GL_STATUS_DUPLICATE_KEY;
     default:

@@ -354,11 +354,8 @@ static enum gl_status by_state(const struct gl_trust_entry *entry, struct gl_why
         gl_why(why, 0, "the key of '%s' was revoked", entry->name);
         return GL_STATUS_REVOKED;
     case GL__TRUST_STATE__TRUST_STATE_DUPLICATE:
-        gl_why(
-            why, 0,
-            "the key of '%s' was in use at two places: make a new key in the copy, then guestlink "
-            "trust accept %s",
-            entry->name, entry->fingerprint);
+        gl_why(why, 0, "'%s' is kept out: " GL_TRUST_REKEY ", then guestlink trust accept %s",
+               entry->name, entry->fingerprint);
         return GL_STATUS_DUPLICATE_KEY;
     default:
         gl_why(why, 0, "guest '%s' has no trust state", entry->name);
@@ -384,9 +381,10 @@ static enum gl_status judge_fixed(struct gl_trust *trust, const struct gl_trust_
         return introduce(trust, claim, entry, why);
     if ((*entry)->fixed && strcmp((*entry)->name, claim->fixed_name) != 0 &&
         gl_trust_is_reserved(trust, (*entry)->name)) {
-        gl_why(why, 0,
-               "its key is pinned for '%s', but it came as '%s': a copy must make a new key",
-               (*entry)->name, claim->fixed_name);
+        gl_why(
+            why, 0,
+            "its key is pinned for '%s', but it came as '%s': if this is a copy, " GL_TRUST_REKEY,
+            (*entry)->name, claim->fixed_name);
         return GL_STATUS_DUPLICATE_KEY;
     }
     if (!(*entry)->fixed || (*entry)->has_vm || strcmp((*entry)->name, claim->fixed_name) != 0)
@@ -414,9 +412,10 @@ static enum gl_status judge_vm(struct gl_trust *trust, const struct gl_trust_cla
         return introduce(trust, &named, entry, why);
     }
     if (!holder && (*entry)->has_vm && gl_trust_find_vm(trust, &(*entry)->vm)) {
-        gl_why(why, 0,
-               "its key is pinned for '%s', but it came from %s: a copy must make a new key",
-               (*entry)->name, vm ? vm->name : claim->address);
+        gl_why(
+            why, 0,
+            "its key is pinned for '%s', but it came from %s: if this is a copy, " GL_TRUST_REKEY,
+            (*entry)->name, vm ? vm->name : claim->address);
         return GL_STATUS_DUPLICATE_KEY;
     }
     gl_trust_adopt(trust, *entry, claim->vm);
@@ -484,7 +483,10 @@ void gl_trust_mark_duplicate(struct gl_trust *trust, struct gl_trust_entry *entr
                              const char *address)
 {
     entry->state = GL__TRUST_STATE__TRUST_STATE_DUPLICATE;
-    set_reason(entry, "its key was live here and at %s", address);
+    if (strcmp(entry->address, address) == 0)
+        set_reason(entry, "its key was live twice at %s", address);
+    else
+        set_reason(entry, "its key was live at %s and at %s", entry->address, address);
     trust->dirty = true;
 }
 

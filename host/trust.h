@@ -166,6 +166,10 @@ struct gl_trust_claim {
 enum gl_status gl_trust_judge(struct gl_trust *trust, const struct gl_trust_claim *claim,
                               struct gl_trust_entry **ret_entry, struct gl_why *why);
 
+/* What makes a copy of a machine one of its own. */
+#define GL_TRUST_REKEY                                                                             \
+    "stop the agent in the copy, remove agent.key in its state directory and start it again"
+
 /* One key is live at two places: refused until gl_trust_accept() or until one of them announces a
  * new key. */
 void gl_trust_mark_duplicate(struct gl_trust *trust, struct gl_trust_entry *entry,

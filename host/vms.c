@@ -28,8 +28,9 @@ static void adopt(struct gl_daemon *daemon, struct gl_trust_entry *entry)
         return;
     gl_trust_adopt(daemon->trust, entry, &address.vm);
     if (entry->vm_there && !gl_guid_equal(&entry->vm, &address.vm))
-        gl_session_dismiss(guest, GL_STATUS_DUPLICATE_KEY,
-                           "its key is another virtual machine's: a copy must make a new key");
+        gl_session_dismiss(
+            guest, GL_STATUS_DUPLICATE_KEY,
+            "its key is another virtual machine's: if this is a copy, " GL_TRUST_REKEY);
 }
 
 static void on_change(void *ctx, const struct gl_machine *items, size_t n)
