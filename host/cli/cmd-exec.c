@@ -93,6 +93,11 @@ static void choose_terminal(struct gl_cli *cli, struct exec_options *options, co
     if (options->terminal && !remote->terminal)
         gl_cli_error(cli, guest, GL_STATUS_PRECONDITION,
                      "no terminal is made, since standard input is none (-tt makes one)");
+    else if (options->terminal == 1 && !remote->input)
+        gl_cli_notice(
+            cli, guest, "NO_INPUT",
+            "the program reads nothing, since standard input is no terminal (-i -tt passes "
+            "it on; -tt says that nothing is meant)");
 }
 
 static int take_password(struct gl_cli *cli, struct exec_options *options, const char *guest)
