@@ -315,28 +315,28 @@ static int read_file(struct gl_settings *settings, const char *path, const char 
 static void help(void)
 {
     char *state = gl_default_state("hostd"), *config = gl_default_config("hostd");
-    printf(
-        "usage: " PROGRAM " [--listen ADDR[,name=NAME]]... [--control PATH] [--state DIR]\n"
-        "                       [--config FILE] [--log-level LEVEL]\n"
-        "\n"
-        "Accepts the agents of guests, keeps their sessions and serves the control socket that\n"
-        "%s"
-        "\n"
-        "  --listen ADDR    where agents connect: vsock:CID:PORT, hvsock:VMID:SERVICE, unix:PATH,\n"
-        "                   pipe:NAME; once for each; default %s.\n"
-        "                   Options after commas: name=NAME is what the guest behind it is "
-        "called,\n"
-        "                   mode=0660 and group=GROUP are for the file of a unix: socket\n"
-        "  --control PATH   control socket, default %s\n"
-        "  --state DIR      keys and known guests, default %s\n"
-        "  --config FILE    default %s, which may be missing\n"
-        "  --log-level LEVEL   error, warn, info (default) or debug\n"
-        "  --help, --version\n"
-        "\n"
-        "What the command line says replaces what the file says.\n"
-        "%s",
-        gl_platform_help_stays, gl_default_listen, gl_default_control, state, config,
-        gl_platform_help_more);
+    printf("usage: " PROGRAM " [--listen ADDR[,name=NAME]]... [--control PATH] [--state DIR]\n"
+           "                       [--config FILE] [--log-level LEVEL]\n"
+           "\n"
+           "Accepts the agents of guests, keeps their sessions and serves the control socket that\n"
+           "%s"
+           "\n"
+           "  --listen ADDR    where agents connect: vsock:CID:PORT (CID a number, any, local or\n"
+           "                   host), hvsock:VMID:SERVICE, unix:PATH, pipe:NAME; once for each;\n"
+           "                   default %s.\n"
+           "                   Options after commas: name=NAME is what the guest behind it is "
+           "called,\n"
+           "                   mode=0660 and group=GROUP are for the file of a unix: socket\n"
+           "  --control PATH   control socket, default %s\n"
+           "  --state DIR      keys and known guests, default %s\n"
+           "  --config FILE    default %s, which may be missing\n"
+           "  --log-level LEVEL   error, warn, info (default) or debug\n"
+           "  --help, --version\n"
+           "\n"
+           "What the command line says replaces what the file says.\n"
+           "%s",
+           gl_platform_help_stays, gl_default_listen, gl_default_control, state, config,
+           gl_platform_help_more);
     gl_free(state);
     gl_free(config);
 }
