@@ -41,12 +41,6 @@ void gl_link_input_drop(struct gl_link_input *input)
     input->begin = input->end;
 }
 
-bool gl_link_input_has_secret(const struct gl_link_input *input)
-{
-    size_t len = input->end - input->begin;
-    return len && gl_mux_has_secrets(gl_block_data(input->block) + input->begin, len);
-}
-
 void gl_link_input_shrink(struct gl_link_input *input)
 {
     if (input->begin != input->end)
@@ -61,7 +55,6 @@ static void move(struct gl_link_input *input, size_t need)
 {
     struct gl_block *old = input->block;
     size_t len = input->end - input->begin;
-    bool secret = gl_link_input_has_secret(input);
     if (!old || gl_block_is_shared(old) || gl_block_capacity(old) < need) {
         size_t size = input->block_size;
         if (size < need)
@@ -70,9 +63,10 @@ static void move(struct gl_link_input *input, size_t need)
     }
     if (len)
         memmove(gl_block_data(input->block), gl_block_data(old) + input->begin, len);
-    if (secret && input->block != old)
-        gl_mux_wipe_secrets(gl_block_data(old) + input->begin, len);
-    else if (secret)
+    /* It may be a secret's, and is nobody else's: the copy alone stays. */
+    if (len && input->block != old)
+        sodium_memzero(gl_block_data(old) + input->begin, len);
+    else if (len && input->begin)
         sodium_memzero(gl_block_data(old) + len, input->end - len);
     if (input->block != old)
         gl_block_unref(old);

@@ -30,8 +30,6 @@ void gl_link_input_add(struct gl_link_input *input, size_t len);
 void gl_link_input_append(struct gl_link_input *input, const uint8_t *data, size_t len);
 /* Forgets what was not parsed. Secrets in it are wiped, here and wherever it is moved from. */
 void gl_link_input_drop(struct gl_link_input *input);
-/* Whether a secret, or a part of one, is in what was not parsed. */
-bool gl_link_input_has_secret(const struct gl_link_input *input);
 /* Gives up the block if it is empty. */
 void gl_link_input_shrink(struct gl_link_input *input);
 

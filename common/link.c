@@ -93,12 +93,9 @@ static void feed(struct gl_link *l)
     int r = gl_mux_receive(l->mux, uv_hrtime(), block, gl_block_data(block) + input->begin,
                            input->end - input->begin, &used);
     gl_block_unref(block);
-    bool secret = gl_mux_took_secret(l->mux);
     if (l->state == LINK_ENDED || l->transport != t)
         return;
     input->begin += used;
-    if (secret || gl_link_input_has_secret(input))
-        gl_transport_wipe(t);
     if (r == UV_EPROTO)
         end_broken(l);
 }

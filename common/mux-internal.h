@@ -133,7 +133,6 @@ struct gl_mux {
     /* in */
     uint64_t rx_count, rx_hash;
     bool goodbye_came;
-    bool took_secret;
     uint64_t *refusals; /* ring of times, allocated at the first */
     unsigned refusal_at;
     uint64_t refusal_count;

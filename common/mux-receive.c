@@ -397,10 +397,8 @@ static int take_one(struct gl_mux *mux, struct gl_block *block, uint8_t *data, s
         return 0;
     *ret_size = GL_FRAME_HEADER + a.frame.length;
     int rc = take_frame(mux, &a);
-    if (is_secret(&a)) {
+    if (is_secret(&a))
         sodium_memzero(a.payload, a.frame.length);
-        mux->took_secret = true;
-    }
     return rc;
 }
 
@@ -438,40 +436,15 @@ int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, uin
     return rc;
 }
 
-bool gl_mux_took_secret(struct gl_mux *mux)
-{
-    bool took = mux->took_secret;
-    mux->took_secret = false;
-    return took;
-}
-
-/* The payload of the first secret frame at *at or after it, as far as it is there, or an empty one;
- * *at is moved past it. */
-static struct gl_iov next_secret(const uint8_t *data, size_t len, size_t *at)
-{
-    while (len - *at > GL_FRAME_HEADER) {
-        const uint8_t *frame = data + *at;
-        size_t left = len - *at, size = gl_mux_frame_size(frame, left);
-        if (size > left)
-            size = left;
-        *at += size;
-        if (frame[1] & GL_FLAG_SECRET && size > GL_FRAME_HEADER)
-            return (struct gl_iov){frame + GL_FRAME_HEADER, size - GL_FRAME_HEADER};
-    }
-    return (struct gl_iov){NULL, 0};
-}
-
-bool gl_mux_has_secrets(const uint8_t *data, size_t len)
-{
-    size_t at = 0;
-    return next_secret(data, len, &at).len > 0;
-}
-
 void gl_mux_wipe_secrets(uint8_t *data, size_t len)
 {
-    struct gl_iov secret;
-    for (size_t at = 0; (secret = next_secret(data, len, &at)).len > 0;)
-        sodium_memzero(data + (secret.base - data), secret.len);
+    for (size_t at = 0, size; len - at > GL_FRAME_HEADER; at += size) {
+        size = gl_mux_frame_size(data + at, len - at);
+        if (size > len - at)
+            size = len - at;
+        if (data[at + 1] & GL_FLAG_SECRET)
+            sodium_memzero(data + at + GL_FRAME_HEADER, size - GL_FRAME_HEADER);
+    }
 }
 
 size_t gl_mux_frame_size(const uint8_t *data, size_t len)

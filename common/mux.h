@@ -139,11 +139,8 @@ void gl_mux_free(struct gl_mux *mux);
  */
 int gl_mux_receive(struct gl_mux *mux, uint64_t now, struct gl_block *block, uint8_t *data,
                    size_t len, size_t *ret_used);
-/* Whether a secret has come since it was last asked, for whoever has the bytes elsewhere, too. */
-bool gl_mux_took_secret(struct gl_mux *mux);
-/* Of frames that gl_mux_receive() has not seen, the last of which may be a part of one: whether any
- * are secret; wipes their payloads. */
-bool gl_mux_has_secrets(const uint8_t *data, size_t len);
+/* Wipes the payloads of those that are secret of frames that gl_mux_receive() has not seen, the
+ * last of which may be a part of one. */
 void gl_mux_wipe_secrets(uint8_t *data, size_t len);
 /*
  * How many bytes the frame that begins at data needs in all (header and payload); GL_FRAME_HEADER

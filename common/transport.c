@@ -34,12 +34,6 @@ int gl_transport_shutdown(struct gl_transport *t)
     return t->closing ? UV_ECANCELED : t->ops->shutdown(t);
 }
 
-void gl_transport_wipe(struct gl_transport *t)
-{
-    if (t->ops->wipe)
-        t->ops->wipe(t);
-}
-
 void gl_transport_close(struct gl_transport *t)
 {
     if (t->closing)

@@ -32,8 +32,8 @@ struct gl_peer {
 struct gl_transport_events {
     /* Gives the room for the next read. The block stays the caller's. */
     void (*on_buffer)(void *ctx, uv_buf_t *ret_room);
-    /* n > 0: bytes in the room. 0: nothing (the room is not used). UV_EOF or another negative: no
-     * more reads will come. */
+    /* n > 0: bytes in the room, and no copy of them in the transport: they may be a secret. 0:
+     * nothing (the room is not used). UV_EOF or another negative: no more reads will come. */
     void (*on_read)(void *ctx, ssize_t n);
     /* The write that returned 0 (pending) is done: 0 or negative. */
     void (*on_written)(void *ctx, int status);
@@ -50,7 +50,6 @@ struct gl_transport_ops {
     int (*write)(struct gl_transport *t, const uv_buf_t *bufs, unsigned n);
     void (*close)(struct gl_transport *t);
     int (*shutdown)(struct gl_transport *t);
-    void (*wipe)(struct gl_transport *t); /* NULL: it reads into the rooms themselves */
 };
 
 struct gl_transport {
@@ -77,9 +76,6 @@ void gl_transport_read_stop(struct gl_transport *t);
 int gl_transport_write(struct gl_transport *t, const uv_buf_t *bufs, unsigned n);
 int gl_transport_shutdown(
     struct gl_transport *t); /* half-close; pipes: UV_ENOTSUP, they have none */
-/* From within on_read: what was read up to now holds a secret, of which no copy may stay. What a
- * transport holds when it is closed it wipes anyway. */
-void gl_transport_wipe(struct gl_transport *t);
 /* No event but on_close follows. Fine to call twice. */
 void gl_transport_close(struct gl_transport *t);
 const struct gl_peer *gl_transport_peer(const struct gl_transport *t);

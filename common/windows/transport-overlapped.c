@@ -28,7 +28,6 @@ struct overlapped_transport {
     uint8_t *block;
     size_t block_size, begin, used; /* not given yet: block[begin, used) */
     bool bulk;                      /* the last read brought more than a small block holds */
-    bool wipe_due;                  /* as soon as the read that is pending is done */
 
     struct gl_operation write;
     bool writing;
@@ -99,29 +98,10 @@ static void choose_block(struct overlapped_transport *o)
     o->block_size = size;
 }
 
-/* All of the block but what is still to be given: a read that was longer has left more in it. */
-static void wipe_block(struct overlapped_transport *o)
-{
-    sodium_memzero(o->block, o->begin);
-    sodium_memzero(o->block + o->used, o->block_size - o->used);
-    o->wipe_due = false;
-}
-
-static void overlapped_wipe(struct gl_transport *t)
-{
-    struct overlapped_transport *o = of(t);
-    if (o->read.pending)
-        o->wipe_due = true;
-    else if (o->block)
-        wipe_block(o);
-}
-
 /* What a read has brought. */
 static void take_read(struct overlapped_transport *o, int status, size_t n)
 {
     o->used = n;
-    if (o->wipe_due)
-        wipe_block(o);
     o->bulk = n > BLOCK_SMALL || n == o->block_size;
     if (status == UV_EPIPE || (status == 0 && n == 0 && is_socket(o)))
         status = UV_EOF;
@@ -154,7 +134,10 @@ static bool wants_more(const struct overlapped_transport *o)
     return o->reading && !o->read_ended && !o->base.closing;
 }
 
-/* Gives what is in the block. False: no more is wanted. */
+/*
+ * Gives what is in the block, and keeps no copy: not known here is whether it is a secret, as with
+ * what is written. False: no more is wanted.
+ */
 static bool deliver(struct overlapped_transport *o)
 {
     struct gl_transport *t = &o->base;
@@ -163,6 +146,7 @@ static bool deliver(struct overlapped_transport *o)
         t->events->on_buffer(t->ctx, &room);
         size_t n = o->used - o->begin < room.len ? o->used - o->begin : room.len;
         memcpy(room.base, o->block + o->begin, n);
+        sodium_memzero(o->block + o->begin, n);
         o->begin += n;
         t->events->on_read(t->ctx, (ssize_t)n);
     }
@@ -382,7 +366,6 @@ static const struct gl_transport_ops overlapped_ops = {
     .write = overlapped_write,
     .close = overlapped_close,
     .shutdown = overlapped_shutdown,
-    .wipe = overlapped_wipe,
 };
 
 struct gl_transport *gl_overlapped_transport_new(uv_loop_t *loop,

@@ -134,6 +134,57 @@ START_TEST(tail_before_close)
 }
 END_TEST
 
+/* How often a text is in this process's memory: each page that can be written. */
+static size_t count_in_memory(const char *needle, size_t len)
+{
+    MEMORY_BASIC_INFORMATION region;
+    size_t count = 0;
+    for (char *at = NULL; VirtualQuery(at, &region, sizeof(region));
+         at = (char *)region.BaseAddress + region.RegionSize) {
+        if (region.State != MEM_COMMIT || region.Protect != PAGE_READWRITE)
+            continue;
+        const char *end = (char *)region.BaseAddress + region.RegionSize;
+        for (const char *p = region.BaseAddress;
+             end - p >= (ssize_t)len && (p = memchr(p, *needle, (size_t)(end - p) - len + 1)); p++)
+            count += memcmp(p, needle, len) == 0;
+    }
+    return count;
+}
+
+/* What the reader has been given may be a secret, that he wipes: no copy stays here, neither of
+ * what came first nor of the rest, nor where writing put it together. Texts of 32 bytes were found
+ * outside all our blocks and stacks under Wine: this one is longer than a few registers. */
+START_TEST(nothing_stays)
+{
+    enum { LEN = 160, TIMES = 60 };
+    struct end a = {.room_len = 1000}, b = {.wanted = LEN * TIMES};
+    uint8_t *needle = ends_pattern(LEN, 77);
+    uv_buf_t bufs[TIMES];
+    for (size_t i = 0; i < TIMES; i++)
+        bufs[i] = uv_buf_init((char *)needle, LEN);
+    make_pair(&a, &b);
+    a.wanted = b.wanted;
+    a.cap = b.cap = 2 * b.wanted; /* what is freed could not be wiped */
+    a.data = gl_realloc(a.data, a.cap);
+    b.data = gl_realloc(b.data, b.cap);
+    gl_transport_read_start(a.t);
+    gl_transport_read_start(b.t);
+    for (int i = 0; i < 2; i++) {
+        struct end *from = i ? &a : &b, *to = i ? &b : &a;
+        if (gl_transport_write(from->t, bufs, TIMES) == 0)
+            gl_unit_run_until(from->written);
+        gl_unit_run_until(to->got_wanted);
+        ck_assert_uint_gt(count_in_memory((char *)needle, LEN), TIMES - 1);
+        memset(to->data, 0, to->cap);
+        memset(to->room, 0, sizeof(to->room));
+        ck_assert_uint_eq(count_in_memory((char *)needle, LEN), 1);
+    }
+    ends_close_one(&a);
+    ends_close_one(&b);
+    gl_free(needle);
+}
+END_TEST
+
 START_TEST(write_to_closed)
 {
     struct end a = {0};
@@ -537,6 +588,7 @@ static Suite *suite(void)
         both_ways,
         small_write_is_done_at_once,
         tail_before_close,
+        nothing_stays,
         write_to_closed,
         backpressure,
         read_stop_holds,
