@@ -71,7 +71,7 @@ static void free_instance(struct instance *i)
 {
     struct pipe_listener *l = i->listener;
     gl_list_remove(&i->node);
-    gl_free(i);
+    gl_secure_free(i, sizeof(*i)); /* the first words may be a secret's */
     if (l->base.closing)
         release_listener(l);
 }
