@@ -12,6 +12,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,10 @@ int main(int argc, char **argv)
                 error ? strerror(error) : "the filter has no effect");
         return 1;
     }
+    /* A shell without job control has what runs in its background ignore these, and so would all
+     * that a test starts and means to interrupt. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     execvp(argv[1], argv + 1);
     fprintf(stderr, "no-vsock: %s: %s\n", argv[1], strerror(errno));
     return 127;
