@@ -26,19 +26,23 @@ static inline int gl_unit_run(Suite *suite)
         return gl_unit_run(suite_fn());                                                            \
     }
 
-/* Suite *gl_unit_suite(name, fn...): one suite of one test case, with the tests given. */
-static inline Suite *gl_unit_suite(const char *name, const TTest *const *tests, size_t count)
+/* One suite of one test case, with the tests given; setup and teardown: NULL, or around each. */
+static inline Suite *gl_unit_suite(const char *name, SFun setup, SFun teardown,
+                                   const TTest *const *tests, size_t n)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    for (size_t i = 0; i < count; i++)
+    if (setup || teardown)
+        tcase_add_checked_fixture(tcase, setup, teardown);
+    for (size_t i = 0; i < n; i++)
         tcase_add_test(tcase, tests[i]);
     suite_add_tcase(suite, tcase);
     return suite;
 }
 
-#define GL_UNIT_SUITE(name, ...)                                                                   \
-    gl_unit_suite((name), (const TTest *const[]){__VA_ARGS__},                                     \
+#define GL_UNIT_SUITE_WITH(setup, teardown, name, ...)                                             \
+    gl_unit_suite((name), (setup), (teardown), (const TTest *const[]){__VA_ARGS__},                \
                   sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
+#define GL_UNIT_SUITE(name, ...) GL_UNIT_SUITE_WITH(NULL, NULL, name, __VA_ARGS__)
 
 #endif

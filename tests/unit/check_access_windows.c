@@ -4,31 +4,10 @@
 
 #include <sddl.h> /* after windows.h */
 
-#include "box.h"
-#include "disk.h"
-#include "windows/disk-windows.h"
+#include "disk-box.h"
 #include "windows/private.h"
 
 #define ALL_READ L"D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;WD)"
-
-static struct gl_dir *dir; /* the box */
-
-static void setup(void)
-{
-    box_make();
-    ck_assert_int_eq(gl_dir_open(box, GL_LINKS_ALL, &dir), 0);
-}
-
-static void teardown(void)
-{
-    gl_dir_unref(dir);
-    box_remove();
-}
-
-static HANDLE handle_of(int fd)
-{
-    return (HANDLE)_get_osfhandle(fd);
-}
 
 /* What the file's list says, compared as a whole. */
 static void get_list(const char *path, BYTE *descriptor, DWORD size, PACL *ret_list)
@@ -222,19 +201,10 @@ END_TEST
 
 static Suite *suite(void)
 {
-    const TTest *const tests[] = {a_part_is_ours_alone,
-                                  a_new_file_inherits_in_the_end,
-                                  who_may_read_stays,
-                                  who_may_read_cannot_be_said,
-                                  a_part_that_others_may_use_is_not_gone_on_with,
-                                  attributes_are_told_and_set};
-    Suite *suite = suite_create("access windows");
-    TCase *tcase = tcase_create("access windows");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite;
+    return GL_UNIT_SUITE_WITH(
+        setup, teardown, "access windows", a_part_is_ours_alone, a_new_file_inherits_in_the_end,
+        who_may_read_stays, who_may_read_cannot_be_said,
+        a_part_that_others_may_use_is_not_gone_on_with, attributes_are_told_and_set);
 }
 
 GL_UNIT_MAIN(suite)

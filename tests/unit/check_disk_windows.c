@@ -2,58 +2,11 @@
 /* transfer/disk.h on Windows: names, paths, links, and what is open meanwhile. */
 #include <uv.h>
 
-#include "box.h"
-#include "disk.h"
-#include "windows/disk-windows.h"
+#include "disk-box.h"
 
 #define A_UMLAUT  "\xc3\xa4"
 #define A_UMLAUT_ "\xc3\x84"
 #define LONE      "\xed\xa0\x80" /* a surrogate without its other half */
-
-static struct gl_dir *dir; /* the box */
-
-static void setup(void)
-{
-    box_make();
-    ck_assert_int_eq(gl_dir_open(box, GL_LINKS_ALL, &dir), 0);
-}
-
-static void teardown(void)
-{
-    gl_dir_unref(dir);
-    box_remove();
-}
-
-static void make_file(struct gl_dir *in, const char *name, const char *text)
-{
-    int fd, err = gl_file_create_at(in, name, &fd);
-    ck_assert_msg(err == 0, "%s: %s", name, uv_strerror(err));
-    ck_assert_int_eq(gl_file_write_at(fd, text, strlen(text), 0), 0);
-    gl_file_close(fd);
-}
-
-static void assert_file(struct gl_dir *in, const char *name, const char *text)
-{
-    char data[256] = "";
-    struct gl_disk_info info;
-    int fd, err = gl_file_open_at(in, name, &fd, &info);
-    ck_assert_msg(err == 0, "%s: %s", name, uv_strerror(err));
-    ck_assert_int_eq(gl_file_read_at(fd, data, sizeof data - 1, 0), (int)strlen(text));
-    ck_assert_str_eq(data, text);
-    ck_assert_uint_eq(info.size, strlen(text));
-    gl_file_close(fd);
-}
-
-static bool has_entry(struct gl_dir *in, const char *name)
-{
-    struct gl_disk_list list;
-    bool has = false;
-    ck_assert_int_eq(gl_dir_list(in, &list), 0);
-    for (size_t i = 0; i < list.count; i++)
-        has = has || strcmp(list.entries[i].name, name) == 0;
-    gl_disk_list_done(&list);
-    return has;
-}
 
 /* ------------------------------------------------------------------ names */
 
@@ -408,16 +361,6 @@ START_TEST(long_paths)
 }
 END_TEST
 
-static void assert_resolved(const char *path, const char *below)
-{
-    char *resolved, *expected = gl_asprintf("%s%s", box, below);
-    int err = gl_disk_resolve_any(path, true, &resolved);
-    ck_assert_msg(err == 0, "%s: %d", path, err);
-    ck_assert_str_eq(resolved, expected);
-    gl_free(resolved);
-    gl_free(expected);
-}
-
 /* By whatever name it is called, a rule of the policy sees the one that the disk has. */
 START_TEST(paths_have_one_name)
 {
@@ -711,36 +654,15 @@ END_TEST
 
 static Suite *suite(void)
 {
-    const TTest *const tests[] = {names_that_cannot_be_had,
-                                  names_that_can_be_had,
-                                  names_are_folded,
-                                  names_go_to_utf_16_and_back,
-                                  names_that_lead_out,
-                                  names_of_the_greatest_length,
-                                  names_that_differ_by_case_only,
-                                  paths_of_all_forms,
-                                  paths_that_depend_on_the_process_say_so,
-                                  paths_that_are_none_say_why,
-                                  paths_by_each_way,
-                                  long_paths,
-                                  paths_have_one_name,
-                                  attributes_and_times,
-                                  a_lock_is_the_only_one,
-                                  replaced_while_somebody_reads,
-                                  not_replaced_while_somebody_forbids_it,
-                                  read_only_files_are_replaced_and_removed,
-                                  directories_are_not_replaced,
-                                  removed_while_it_is_open,
-                                  holes,
-                                  pipes_are_read_and_end,
-                                  waiting_can_be_ended};
-    Suite *suite = suite_create("disk windows");
-    TCase *tcase = tcase_create("disk windows");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite;
+    return GL_UNIT_SUITE_WITH(
+        setup, teardown, "disk windows", names_that_cannot_be_had, names_that_can_be_had,
+        names_are_folded, names_go_to_utf_16_and_back, names_that_lead_out,
+        names_of_the_greatest_length, names_that_differ_by_case_only, paths_of_all_forms,
+        paths_that_depend_on_the_process_say_so, paths_that_are_none_say_why, paths_by_each_way,
+        long_paths, paths_have_one_name, attributes_and_times, a_lock_is_the_only_one,
+        replaced_while_somebody_reads, not_replaced_while_somebody_forbids_it,
+        read_only_files_are_replaced_and_removed, directories_are_not_replaced,
+        removed_while_it_is_open, holes, pipes_are_read_and_end, waiting_can_be_ended);
 }
 
 GL_UNIT_MAIN(suite)

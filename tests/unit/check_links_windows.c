@@ -2,53 +2,7 @@
 /* transfer/disk.h on Windows: links, and what else stands for something that is elsewhere. */
 #include <uv.h>
 
-#include "box.h"
-#include "disk.h"
-#include "windows/disk-windows.h"
-
-static struct gl_dir *dir; /* the box */
-
-static void setup(void)
-{
-    box_make();
-    ck_assert_int_eq(gl_dir_open(box, GL_LINKS_ALL, &dir), 0);
-}
-
-static void teardown(void)
-{
-    gl_dir_unref(dir);
-    box_remove();
-}
-
-static void make_file(struct gl_dir *in, const char *name, const char *text)
-{
-    int fd, err = gl_file_create_at(in, name, &fd);
-    ck_assert_msg(err == 0, "%s: %s", name, uv_strerror(err));
-    ck_assert_int_eq(gl_file_write_at(fd, text, strlen(text), 0), 0);
-    gl_file_close(fd);
-}
-
-static void assert_file(struct gl_dir *in, const char *name, const char *text)
-{
-    char data[256] = "";
-    struct gl_disk_info info;
-    int fd, err = gl_file_open_at(in, name, &fd, &info);
-    ck_assert_msg(err == 0, "%s: %s", name, uv_strerror(err));
-    ck_assert_int_eq(gl_file_read_at(fd, data, sizeof data - 1, 0), (int)strlen(text));
-    ck_assert_str_eq(data, text);
-    ck_assert_uint_eq(info.size, strlen(text));
-    gl_file_close(fd);
-}
-
-static void assert_resolved(const char *path, const char *below)
-{
-    char *resolved, *expected = gl_asprintf("%s%s", box, below);
-    int err = gl_disk_resolve_any(path, true, &resolved);
-    ck_assert_msg(err == 0, "%s: %d", path, err);
-    ck_assert_str_eq(resolved, expected);
-    gl_free(resolved);
-    gl_free(expected);
-}
+#include "disk-box.h"
 
 static size_t put_u16(uint8_t *to, size_t value)
 {
@@ -311,20 +265,10 @@ END_TEST
 
 static Suite *suite(void)
 {
-    const TTest *const tests[] = {links_as_windows_stores_them,
-                                  paths_by_way_of_a_link,
-                                  links_that_are_not_made,
-                                  nothing_is_reached_by_way_of_a_junction,
-                                  links_as_they_are_made,
-                                  links_from_the_root,
-                                  what_a_tag_means};
-    Suite *suite = suite_create("links windows");
-    TCase *tcase = tcase_create("links windows");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite;
+    return GL_UNIT_SUITE_WITH(setup, teardown, "links windows", links_as_windows_stores_them,
+                              paths_by_way_of_a_link, links_that_are_not_made,
+                              nothing_is_reached_by_way_of_a_junction, links_as_they_are_made,
+                              links_from_the_root, what_a_tag_means);
 }
 
 GL_UNIT_MAIN(suite)

@@ -398,26 +398,11 @@ END_TEST
 
 static Suite *suite(void)
 {
-    const TTest *const tests[] = {
-        blocks,
-        taken_slices,
-        decoded_messages,
-        messages_that_are_given_up,
-        from_end_to_end,
-        each_frame_of_it_says_so_and_no_other,
-        a_message_is_secret_if_a_piece_of_it_is,
-        whatever_becomes_of_it,
-        sent_again_after_a_resume,
-        the_link_input,
-        link_input_that_moves,
-    };
-    Suite *suite = suite_create("secret");
-    TCase *tcase = tcase_create("secret");
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < GL_ARRAY_SIZE(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    return suite;
+    return GL_UNIT_SUITE_WITH(setup, teardown, "secret", blocks, taken_slices, decoded_messages,
+                              messages_that_are_given_up, from_end_to_end,
+                              each_frame_of_it_says_so_and_no_other,
+                              a_message_is_secret_if_a_piece_of_it_is, whatever_becomes_of_it,
+                              sent_again_after_a_resume, the_link_input, link_input_that_moves);
 }
 
 GL_UNIT_MAIN(suite)
