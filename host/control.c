@@ -418,10 +418,25 @@ static int options_of(const struct gl_settings *settings, struct gl_listen_optio
     return 0;
 }
 
+/* Says which settings have no effect on a socket that the service manager made at `path`. */
+static void note_unused(struct gl_daemon *daemon, const char *path)
+{
+    const struct gl_settings *settings = daemon->settings;
+    bool place = strcmp(path, settings->control) != 0, mode = settings->control_mode != 0,
+         group = settings->control_group != NULL;
+    if (!place && !mode && !group)
+        return;
+    char *note = gl_asprintf(
+        "%s%s%s%s%s: this has no effect on the control socket, as the service manager made it",
+        place ? "control" : "", place && mode ? ", " : "", mode ? "control-mode" : "",
+        (place || mode) && group ? ", " : "", group ? "control-group" : "");
+    gl_warn("%s; change the socket unit (systemctl edit guestlink-hostd.socket)", note);
+    daemon->control_note = note;
+}
+
 /* Its place, mode and group are the service manager's affair. */
 static int open_given(struct gl_daemon *daemon, int fd, struct gl_why *why)
 {
-    const struct gl_settings *settings = daemon->settings;
     char text[600];
     int err = gl_transport_listen_fd(daemon->loop, fd, on_accept, daemon, &daemon->control);
     if (err < 0)
@@ -430,11 +445,7 @@ static int open_given(struct gl_daemon *daemon, int fd, struct gl_why *why)
     const struct gl_address *address = gl_listener_address(daemon->control);
     gl_address_text(address, text, sizeof text);
     gl_info("the control socket is the service manager's, %s", text);
-    if (strcmp(address->path, settings->control) != 0 || settings->control_mode ||
-        settings->control_group)
-        gl_warn("control (%s), control-mode and control-group do not count for it: change them in "
-                "the socket unit",
-                settings->control);
+    note_unused(daemon, address->path);
     return 0;
 }
 

@@ -246,6 +246,7 @@ static void daemon_done(struct gl_daemon *daemon)
     gl_trust_free(daemon->trust);
     gl_site_free(daemon->site);
     gl_free(daemon->config_error);
+    gl_free(daemon->control_note);
     uv_loop_close(daemon->loop);
 }
 

@@ -59,6 +59,7 @@ struct gl_daemon {
     struct gl_settings *settings; /* the caller's; changed by reload.c alone */
     char
         *config_error; /* why the last reload changed nothing, valid UTF-8; NULL: it did not fail */
+    char *control_note; /* see HostStatus; NULL: nothing to say */
     struct gl_site *site;
     struct gl_trust *trust;
     uint8_t instance[GL_ID_SIZE];

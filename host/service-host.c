@@ -215,6 +215,8 @@ static void status_of(struct gl_call *call, const ProtobufCMessage *request)
         if (daemon->config_error)
             status.config_error = daemon->config_error;
     }
+    if (daemon->control_note)
+        status.control_note = daemon->control_note;
     status.store_error = (char *)(uintptr_t)daemon->trust->save_error;
     status.guests_connected = count_connected(daemon);
     status.guests_known = daemon->trust->count;

@@ -112,8 +112,10 @@ static int judge_directory(const char *directory, const struct stat *st, char **
         return UV_ENOTDIR;
     }
     if (st->st_uid != geteuid()) {
-        *ret_error = gl_asprintf("%s: it belongs to user %u, not to this one (%u)", directory,
-                                 st->st_uid, geteuid());
+        *ret_error =
+            gl_asprintf("%s: it belongs to user %u, not to this one: chown -R %u it, or run "
+                        "as that user",
+                        directory, st->st_uid, geteuid());
         return UV_EACCES;
     }
     if (st->st_mode & (S_IWGRP | S_IWOTH)) {

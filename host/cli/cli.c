@@ -91,7 +91,7 @@ static void cli_report(const struct gl_cli *cli, const char *kind, const char *g
                                   guest != NULL ? gl_json_bytes(guest, strlen(guest)) : json_null(),
                                   "message", gl_json_bytes(message, strlen(message)));
         json_t *object = json_pack("{s:i, s:o}", "schema", GL_JSON_SCHEMA, kind, error);
-        char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+        char *text = json_dumps(object, GL_JSON_FLAGS);
         fprintf(stderr, "%s\n", text != NULL ? text : "{}");
         fflush(stderr);
         free(text);

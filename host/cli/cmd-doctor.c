@@ -17,6 +17,10 @@
 #define PROBE_MS 5000u
 #define RECENT_S 120u /* an agent that is refused asks again each 30 s at least */
 
+#define ADVICE_DAEMON_LOG "see the daemon's log: journalctl -u guestlink-hostd, or the event log"
+#define ADVICE_AGENT_LOG                                                                           \
+    "see the agent's log in the guest: journalctl -u guestlink-agent, or the event log"
+
 enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_BAD };
 
 struct doctor {
@@ -70,11 +74,11 @@ static void look_at_refusal(struct doctor *d, const Gl__HostStatus__Refusal *ref
     gl_out_ago(refusal->at, ago, sizeof(ago));
     if (refusal->by_guest)
         say(d, bad ? VERDICT_BAD : VERDICT_NOTE,
-            "look at the agent's log in that guest: which host, or site, does it trust?",
+            ADVICE_AGENT_LOG ": which host, or site, does it trust?",
             "a guest at %s refuses this host (last %s%s): %s", refusal->place, ago, times,
             refusal->reason);
     else
-        say(d, bad ? VERDICT_BAD : VERDICT_NOTE, "see the daemon's log",
+        say(d, bad ? VERDICT_BAD : VERDICT_NOTE, ADVICE_DAEMON_LOG,
             "a connection from %s was not let in (last %s%s): %s", refusal->place, ago, times,
             refusal->reason);
 }
@@ -94,7 +98,7 @@ static void look_at_host(void *ctx, const ProtobufCMessage *item)
     for (size_t i = 0; i < host->n_listeners; i++) {
         const Gl__HostStatus__Listener *l = host->listeners[i];
         if (l->error[0] != '\0')
-            say(d, VERDICT_BAD, "see the daemon's log", "it does not listen at %s: %s", l->address,
+            say(d, VERDICT_BAD, ADVICE_DAEMON_LOG, "it does not listen at %s: %s", l->address,
                 l->error);
         else
             say(d, VERDICT_OK, "", "it listens at %s: %" PRIu64 " accepted, %" PRIu64 " refused",
@@ -111,6 +115,9 @@ static void look_at_host(void *ctx, const ProtobufCMessage *item)
             "its configuration was refused when it was last read again, what counted before counts "
             "still: %s",
             host->config_error);
+    if (host->control_note[0] != '\0')
+        say(d, VERDICT_NOTE, "change the socket unit: systemctl edit guestlink-hostd.socket", "%s",
+            host->control_note);
     if (host->store_error[0] != '\0')
         say(d, VERDICT_BAD,
             "make room, or mend the folder: no new guest is let in, no key accepted or revoked "
@@ -202,8 +209,7 @@ static void look_at_link(struct doctor *d)
             "if that is not meant: mend it where it says, and have it read again (SIGHUP)",
             "its agent is there, but ping is denied: %s", outcome.text);
     else
-        say(d, VERDICT_BAD, "see the agent's log in the guest", "its agent does not answer: %s",
-            outcome.text);
+        say(d, VERDICT_BAD, ADVICE_AGENT_LOG, "its agent does not answer: %s", outcome.text);
 }
 
 #define ADVICE_HIDDEN                                                                              \

@@ -161,7 +161,7 @@ size_t gl_json_unfinished(const uint8_t *data, size_t len)
 struct gl_slice gl_json_line(json_t *object)
 {
     json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(object, GL_JSON_FLAGS);
     size_t len = text ? strlen(text) : 0;
     struct gl_block *block = gl_block_new(len + 1);
     if (text)
@@ -177,7 +177,7 @@ struct gl_slice gl_json_line(json_t *object)
 int gl_json_print(json_t *object)
 {
     json_object_set_new(object, "schema", json_integer(GL_JSON_SCHEMA));
-    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json_dumps(object, GL_JSON_FLAGS);
     json_decref(object);
     if (text == NULL)
         return UV_ENOMEM;

@@ -17,6 +17,9 @@
 
 #include "buf.h"
 
+/* How all of it is written; 15 digits are what a double has for certain, more show its noise. */
+#define GL_JSON_FLAGS (JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15))
+
 /* A new reference. */
 json_t *gl_json_message(const ProtobufCMessage *message);
 json_t *gl_json_bytes(const void *data, size_t len);

@@ -103,6 +103,7 @@ def test_all_codes_are_in_the_page():
 def test_an_answer(shared, args, names):
     result = shared.gl("--json", *args)
     assert result.err == "", result
+    assert not re.search(r"\d\.0*[1-9]\d{15}", result.out), "digits that no double has"
     assert [check_answer(line, *names) for line in result.json_lines] == names
 
 

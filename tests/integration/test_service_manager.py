@@ -125,17 +125,25 @@ def test_the_control_socket_is_handed_over(make_world):
         world.hostd = activated(world, given, "--control", world.control)
         out, _ = waiting.communicate(timeout=60)
         assert waiting.returncode == 0 and GUEST.encode() in out
-        assert "do not count" not in world.hostd.log()
+        assert "no effect" not in world.hostd.log()
+        assert "no effect" not in world.gl("doctor").out
     os.unlink(world.control)
 
 
 def test_settings_that_do_not_count_are_told(make_world):
     world = make_world()
     with listening(world.control) as given:
-        world.hostd = activated(world, given, "--control", world.path("elsewhere.sock"))
-        world.hostd.wait_log("do not count")
+        config = world.path("hostd.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write('control-mode = "0600"\ncontrol-group = "root"\n')
+        world.hostd = activated(world, given, "--control", world.path("elsewhere.sock"), "--config",
+                                config)
+        world.hostd.wait_log("control, control-mode, control-group: this has no effect")
         world.wait_hostd()
         assert not os.path.exists(world.path("elsewhere.sock"))
+        checks = world.gl("--json", "doctor").json["checks"]
+        note, = [check for check in checks if "control-group: this has no effect" in check["finding"]]
+        assert note["verdict"] == "note" and "guestlink-hostd.socket" in note["advice"]
         world.hostd.stop()
     os.unlink(world.control)
 

@@ -85,7 +85,7 @@ START_TEST(state_of_others)
     if (geteuid() == 0) {
         ck_assert_int_eq(mkdir(below("other"), 0700), 0);
         ck_assert_int_eq(chown(below("other"), 12345, 12345), 0);
-        refuse("other", UV_EACCES, "belongs to user 12345");
+        refuse("other", UV_EACCES, "belongs to user 12345, not to this one: chown -R");
     }
 }
 END_TEST
