@@ -211,6 +211,7 @@ if [ ! -e "$state/second" ]; then
     check upgrade_host "the host's package is upgraded"
     check crash_agent "an agent that was killed or told to end is back"
     check crash_host "a host daemon that was killed is back; what ran has ended"
+    check gives_up "a host daemon that cannot start is given up after ten attempts, and starts when that is mended"
     check identity "the keys are noted"
     # The end of this boot ends us; that it was by this is seen after it.
     reboot_inside >/dev/null 2>&1
@@ -220,6 +221,7 @@ else
     check same_identity "after a reboot from inside an exec: the same agent, the same key"
     check no_way_out "an agent that looks for the host does not take a process of its own machine for it"
     check transport_loaded "the sockets of VMware come with its device"
+    check removed_and_back "removed: nothing runs, configuration and keys stay; installed again: all is as it was"
     check purged "purged: nothing is left"
     check installed_live "installed into the running system: up without a reboot, with a new key"
     check purged_again "purged again: the files are those from before"

@@ -114,6 +114,25 @@ needrestart_spares() {
     until_well connected
 }
 
+# Removed, but not purged: nothing runs, and what was set and known is there for the next time.
+removed_and_back() {
+    # What hostd knows of guests it writes as it ends.
+    find /etc/guestlink /var/lib/guestlink -type f ! -name lock ! -name guests.json -exec sha256sum {} + | LC_ALL=C sort >/tmp/before
+    dpkg --remove guestlink-agent guestlink-host
+    is "$(pgrep -l guestlink || true)" ""
+    for unit in guestlink-agent.service guestlink-hostd.service guestlink-hostd.socket; do
+        is "$(systemctl is-active "$unit" || true)" inactive
+    done
+    [ ! -e /run/guestlink/control.sock ]
+    cut -d ' ' -f 3- /tmp/before | xargs -d '\n' sha256sum | LC_ALL=C sort | diff /tmp/before -
+    dpkg -i /debs/guestlink-agent_*.deb /debs/guestlink-host_*.deb
+    systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
+    agent_is enabled active
+    until_well connected
+    is "$(field fingerprint)" "$(cat "$state/fingerprint")"
+    gl exec "$guest" -- true
+}
+
 # Without what the system itself writes as it runs, and without drivers.
 listing() {
     find / -xdev \( -path /usr/lib/modules -o -path /usr/share/zoneinfo -o -path /tmp -o -path /e2e -o -path /var/log -o -path /var/cache -o -path /var/lib/apt -o \
