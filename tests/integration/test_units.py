@@ -53,26 +53,36 @@ def test_verify_would_find_a_mistake(units):
                                   str(units / UNITS[0])).stdout
 
 
-def exposure(path):
-    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", str(path))
-    return float(re.search(r"Overall exposure level.*: ([\d.]+)", done.stdout).group(1))
-
-
-@pytest.mark.parametrize("unit", ["guestlink-agent.service", "guestlink-hostd.service", "locked down"])
-def test_the_exposure_is_what_the_unit_says(units, unit):
-    path = units / (unit if unit in UNITS else UNITS[0])
-    if unit == "locked down":
-        said_in = text_of(DROP_IN)
-        path.write_text(text_of(path) + said_in, encoding="utf-8")
-    else:
-        said_in = text_of(path)
+@pytest.fixture(params=["guestlink-agent.service", "guestlink-hostd.service", "locked down"])
+def security(request, units):
+    """The text of a unit, or of the drop-in, and what `systemd-analyze security` says of it."""
+    path = units / (request.param if request.param in UNITS else UNITS[0])
+    text = text_of(path)
+    if request.param == "locked down":
+        text = text_of(DROP_IN)
+        path.write_text(text_of(path) + text, encoding="utf-8")
     if version() < 250:
         pytest.skip("this systemd cannot look at a file")
-    measured_by, said = re.search(r"Exposure \(systemd-analyze security, systemd (\d+)\): ([\d.]+)",
-                                  said_in).groups()
+    measured_by = re.search(r"Exposure \(systemd-analyze security, systemd (\d+)\)", text).group(1)
     if version() != int(measured_by):
         pytest.skip(f"the unit says what systemd {measured_by} makes of it")
-    assert exposure(path) == float(said)
+    return text, run("systemd-analyze", "security", "--offline=true", "--no-pager", str(path)).stdout
+
+
+def test_the_exposure_is_what_the_unit_says(security):
+    text, said = security
+    measured = re.search(r"Overall exposure level.*: ([\d.]+)", said).group(1)
+    assert measured == re.search(r"^# Exposure.*: ([\d.]+)$", text, re.M).group(1)
+
+
+def test_each_open_door_has_its_reason(security):
+    """At the left in the list of them, which ends the unit's text."""
+    text, said = security
+    doors = set(re.findall(r"^✗ (\w+)=", said, re.M))
+    assert len(doors) > 4, said
+    listed = re.search(r"^# (?:Doors|What is locked).*?^# Exposure", text, re.M | re.S).group(0)
+    names = re.findall(r"^#   (\w+(?:, \w+)*)(?:,$|  )", listed, re.M)
+    assert not doors - set(", ".join(names).split(", "))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another root's users")
