@@ -8,7 +8,7 @@
 package_tree() { # PACKAGE,...
     suite=${GL_SUITE:-bookworm}
     say "A small $suite"
-    mmdebstrap --quiet --variant=minbase --include="$1" "$suite" "$tree" || fail "no tree could be made"
+    vm_bounded 900 mmdebstrap --quiet --variant=minbase --include="$1" "$suite" "$tree" || fail "no tree could be made"
     mount -t proc proc "$tree/proc"
 }
 

@@ -16,6 +16,13 @@ is() { # WHAT WANTED GOT
     echo "$1: $3"
 }
 
+# Runs a command for SECONDS at most, and ends with its status: 124 if that was too long. In the background, so that who interrupts the
+# script need not wait for it.
+vm_bounded() { # SECONDS COMMAND...
+    timeout --kill-after=10 "$@" &
+    wait "$!"
+}
+
 vm_need() { # TOOL...
     for tool in unshare findmnt "$@"; do
         command -v "$tool" >/dev/null || fail "$tool is not installed"
@@ -82,7 +89,7 @@ EOF
     if [ ! -d "$base" ]; then
         say "A Debian tree, kept in $base"
         made=$(mktemp -d "$cache/new.XXXXXX")
-        if ! timeout 900 "$top/tests/e2e/$1-tree.sh" "$made" >"$work/tree.log" 2>&1; then
+        if ! vm_bounded 900 "$top/tests/e2e/$1-tree.sh" "$made" >"$work/tree.log" 2>&1; then
             tail -n 30 "$work/tree.log" >&2
             rm -rf --one-file-system "$made"
             fail "no tree could be made"
@@ -106,10 +113,11 @@ vm_debs() { # [DIR]
     fi
     say "Building the packages from a clean copy"
     # Their tests are those of `make check`.
-    DEB_BUILD_OPTIONS="nocheck ${DEB_BUILD_OPTIONS-}" DEB_BUILD_PROFILES=nocheck "$top/packaging/deb/build.sh" "$debs" \
+    vm_bounded 1200 env DEB_BUILD_OPTIONS="nocheck ${DEB_BUILD_OPTIONS-}" DEB_BUILD_PROFILES=nocheck "$top/packaging/deb/build.sh" "$debs" \
         >"$work/build.log" 2>&1 || {
+        status=$?
         tail -n 50 "$work/build.log" >&2
-        fail "the build"
+        fail "the build ended with $status"
     }
     rm -f "$debs"/*-dbgsym_*
 }
@@ -130,7 +138,7 @@ vm_tree() { # DEB...
     mkdir "$tree/debs"
     cp "$@" "$tree/debs"
     mount -t proc proc "$tree/proc"
-    DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$tree" sh -c 'dpkg -i /debs/*.deb' >"$work/dpkg.log" 2>&1 ||
+    vm_bounded 300 env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$tree" sh -c 'dpkg -i /debs/*.deb' >"$work/dpkg.log" 2>&1 ||
         fail "the packages cannot be installed: $(cat "$work/dpkg.log")"
     umount "$tree/proc"
 }
