@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Builds the Debian packages from a clean copy of the sources, asks lintian, and tries them in a small Debian tree: installed,
-# used, upgraded with changed configuration, purged. Needs root, mmdebstrap, lintian, the build dependencies and Debian's
-# archive, and three minutes. All of it is in one folder that is removed again.
+# used, upgraded with changed configuration, purged; and what the packages' scripts ask of systemd, by each of the ways that dpkg
+# calls them. Needs root, mmdebstrap, lintian, the build dependencies and Debian's archive, and three minutes. All of it is in one
+# folder that is removed again.
 #
 #   make check-packages      or: tests/e2e/check-packages.sh [DIR]
 #
@@ -30,7 +31,7 @@ if [ -n "${1-}" ]; then
     cp -r "$1" "$debs"
 else
     say "Building from a clean copy"
-    "$top/packaging/deb/build.sh" --source "$debs" >"$work/build.log" 2>&1 || {
+    vm_bounded 1800 "$top/packaging/deb/build.sh" --source "$debs" >"$work/build.log" 2>&1 || {
         tail -n 50 "$work/build.log" >&2
         fail "the build"
     }
@@ -41,9 +42,9 @@ ls -l "$debs"
 say "Lintian: errors and warnings that are not explained"
 set -- "$debs"/*.changes
 [ -e "$1" ] || set -- "$debs"/*.deb # a release has the packages alone
-lintian --allow-root --fail-on error,warning --pedantic "$@" || fail "lintian"
+vm_bounded 600 lintian --allow-root --fail-on error,warning --pedantic "$@" || fail "lintian"
 # With the overrides, which would count as well.
-lintian --allow-root --fail-on none --show-overrides "$@"
+vm_bounded 600 lintian --allow-root --fail-on none --show-overrides "$@"
 
 # ------------------------------------------------------------------ a tree
 
@@ -51,7 +52,7 @@ package_tree systemd,udev,libpam-runtime
 # Nothing is started, and nothing asks.
 printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 chmod 755 "$tree/usr/sbin/policy-rc.d"
-in_tree() { DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
+in_tree() { vm_bounded 900 env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
 in_tree apt-get update -q >"$work/apt.log" 2>&1 || fail "$(cat "$work/apt.log")"
 
 apt() {
@@ -87,6 +88,11 @@ package_installed "$(in_tree dpkg-query -W -f '${Version}' guestlink-host | sed 
 is "configuration files" \
     "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/needrestart/conf.d/guestlink-agent.conf /etc/pam.d/guestlink" \
     "$(in_tree dpkg-query -W -f '${Conffiles}\n' guestlink-agent guestlink-host | awk 'NF { print $1 }' | sort | xargs)"
+
+# Loaded by name (exec-pam.c), so no tool has found it; and what gives sessions that are not the agent's to end.
+depends_on() { dpkg-deb -f "$debs"/guestlink-agent_*.deb "$1" | tr ',' '\n' | sed 's/^ *//; s/ .*//' | grep -qx "$2"; } # FIELD PACKAGE
+depends_on Depends libpam0g || fail "the agent does not depend on libpam0g"
+depends_on Recommends libpam-systemd || fail "the agent does not recommend libpam-systemd"
 
 # ------------------------------------------------------------------ used
 
@@ -136,12 +142,98 @@ done
 # The preinst's, of an installation that was broken off.
 : >"$tree/run/guestlink-agent.installed"
 apt purge guestlink-agent guestlink-host
-rm -r "$tree/debs"
-package_listing >"$work/after"
+package_listing ./debs >"$work/after"
 # The user stays: see guestlink-host.postrm. What was there before it was made is kept beside (passwd-).
 diff "$work/before" "$work/after" | grep '^[<>]' | grep -v -E '^> \./etc/(passwd|group|shadow|gshadow)-$' &&
     fail "that is left, or gone"
 in_tree getent passwd guestlink >/dev/null || fail "the user is gone"
 echo "no file is left; the user stays"
+
+# ------------------------------------------------------------------ asked of systemd
+
+say "Asked of systemd"
+# A manager seems to run, as its folder is there. The agent's process is none that dpkg is a part of.
+mkdir -p "$tree/run/systemd/system"
+for command in systemctl deb-systemd-invoke udevadm; do
+    cat >"$tree/usr/local/bin/$command" <<'EOF'
+#!/bin/sh
+case $* in
+--root=*) exec "/usr/bin/${0##*/}" "$@" ;; # deb-systemd-helper, of files alone
+show*MainPID*) echo 99999999 ;;
+*) echo "${0##*/} $*" >>/calls ;;
+esac
+EOF
+    chmod 755 "$tree/usr/local/bin/$command"
+done
+mkdir "$tree/debs/this" "$tree/debs/next" "$tree/debs/broken"
+for package in guestlink-agent guestlink-host; do
+    mv "$tree/debs/$package"_*.deb "$tree/debs/next/$package.deb"
+    cp "$debs/$package"_*.deb "$tree/debs/this/$package.deb"
+    dpkg-deb -R "$tree/debs/next/$package.deb" "$work/repack"
+    printf '#!/bin/sh\nexit 1\n' >"$work/repack/DEBIAN/preinst"
+    chmod 755 "$work/repack/DEBIAN/preinst"
+    dpkg-deb --root-owner-group -b "$work/repack" "$tree/debs/broken/$package.deb" >/dev/null
+    rm -r "$work/repack"
+done
+
+asked() { # WHAT well|badly CALLS DPKG-ARGUMENT...
+    what=$1
+    ends=$2
+    calls=$3
+    shift 3
+    : >"$tree/calls"
+    ended=well
+    in_tree env PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin dpkg "$@" >"$work/dpkg.log" 2>&1 || ended=badly
+    [ "$ended" = "$ends" ] || fail "$what ended $ended: $(cat "$work/dpkg.log")"
+    is "$what" "$calls" "$(cat "$tree/calls")"
+}
+
+reload="systemctl --system daemon-reload"
+for package in guestlink-agent guestlink-host; do
+    case $package in
+    *agent)
+        udev="udevadm control --reload
+udevadm trigger --subsystem-match=vmbus
+udevadm trigger --subsystem-match=misc --sysname-match=vsock --sysname-match=vmci
+udevadm settle --timeout=10
+"
+        start="deb-systemd-invoke start guestlink-agent.service"
+        restart="deb-systemd-invoke try-restart guestlink-agent.service"
+        stop="deb-systemd-invoke stop guestlink-agent.service"
+        ;;
+    *)
+        udev=
+        start="deb-systemd-invoke start guestlink-hostd.socket guestlink-hostd.service"
+        restart="deb-systemd-invoke try-restart guestlink-hostd.service"
+        stop="deb-systemd-invoke stop guestlink-hostd.service guestlink-hostd.socket"
+        ;;
+    esac
+    this=/debs/this/$package.deb
+    asked "$package, installed" well "$udev$reload
+$start" --install "$this"
+    asked "$package, upgraded" well "$udev$reload
+$restart" --install "/debs/next/$package.deb"
+    asked "$package, downgraded" well "$udev$reload
+$restart" --install "$this"
+    asked "$package, an upgrade that does not begin" badly "$reload" --install "/debs/broken/$package.deb"
+    prerm=$tree/var/lib/dpkg/info/$package.prerm
+    echo 'exit 1' >>"$prerm"
+    asked "$package, a removal that fails" badly "$stop
+$reload
+$start" --remove "$package"
+    sed -i '$d' "$prerm"
+    asked "$package, removed" well "$stop
+$reload" --remove "$package"
+    asked "$package, installed again" well "$udev$reload
+$start" --install "$this"
+    asked "$package, purged" well "$stop
+$reload
+systemctl daemon-reload" --purge "$package"
+    asked "$package, unpacked" well "" --unpack "$this"
+    rm -f "$tree"/run/guestlink-*.installed # a boot
+    asked "$package, configured after a boot" well "$udev$reload
+$start" --configure "$package"
+done
+is "left in /run" "" "$(find "$tree/run" -name 'guestlink-*')"
 
 say "check-packages: all is well"
