@@ -69,6 +69,15 @@ skipped() {
     done
 }
 
+# failed BUILD: what failed there, a line each: Check's tests, pytest's, and programs that say neither.
+failed() {
+    find "$1/tests" -name '*.trs' | sort | while read -r trs; do
+        ! grep -Eq '^:global-test-result: (PASS|SKIP)' "$trs" || continue
+        log=${trs%.trs}.log
+        sed -nE '/^(FAILED|ERROR) |^[^ ]+:[0-9]+:[FE]:/s/^/  /p' "$log" | grep . || echo "  ${log#"$1/"}"
+    done
+}
+
 # build_in DIR OPTION...: configures there if need be, anew if the options have changed, and makes.
 build_in() {
     mkdir -p "$1" && cd "$1" && shift &&
@@ -82,7 +91,7 @@ other_cc=clang
 command -v clang >/dev/null || other_cc=gcc
 
 build() {
-    packaging/install-deps.sh && { [ -x configure ] || ./autogen.sh; } &&
+    packaging/install-deps.sh --tests && { [ -x configure ] || ./autogen.sh; } &&
         (build_in "$GL_PLAIN_BUILDDIR" --disable-tests --enable-werror "CC=$other_cc") &&
         (build_in "$build" --enable-sanitizers --enable-werror)
 }
@@ -123,15 +132,17 @@ run() {
     *" 0 failed"*) ;;
     *) status=1 ;;
     esac
+    fails=$(printf '%s\n%s' "$fails" "$(failed "$1")")
     case $summary in
     *skipped) skips=$(printf '%s\n%s' "$skips" "$(skipped "$1")") ;;
     esac
     add "$summary"
 }
 skips=
+fails=
 
 failed_build() {
-    echo "run-tests: the build failed: $1" >&2
+    fails=$(printf '%s\n  the build in %s' "$fails" "$1")
     status=1
     add "0 passed, 1 failed"
 }
@@ -146,39 +157,37 @@ build_windows() (
         "--with-windows-libraries=$libraries"
 )
 
-run_windows() {
-    began=$(date +%s)
+prepare_windows() {
     if ! reason=$(packaging/install-deps.sh --windows 2>&1); then
         echo "run-tests: no tests for Windows, as what they need cannot be installed:"
         echo "$reason" | tail -n 3
-        return
-    fi
-    if build_windows; then
-        run "$windows_build" check
-        # Both systems' programs together; the Linux ones alone had their turn.
+    elif build_windows; then
+        # The tests of the real programs take both systems' then.
         GL_WINDOWS_BUILDDIR=$windows_build
         export GL_WINDOWS_BUILDDIR
-        run "$build" check TESTS="tests/integration/test_spine.py tests/integration/test_windows.py"
     else
         failed_build "$windows_build"
     fi
-    GL_BUILDDIR=$windows_build tests/lib/under-wine --end || true
-    echo "run-tests: Windows took $(($(date +%s) - began)) s"
 }
 
 # ---- all ---------------------------------------------------------------------------------------
-if build; then
-    cd "$top"
-    run "$build" check
-else
+unset GL_WINDOWS_BUILDDIR
+linux=yes
+build || {
     failed_build "$build"
-fi
-cd "$top"
+    linux=no
+}
 if [ "$windows" = yes ]; then
-    run_windows
+    prepare_windows
 else
     echo "run-tests: Windows was left out (--no-windows)"
 fi
+[ "$linux" = no ] || run "$build" check
+if [ -n "${GL_WINDOWS_BUILDDIR-}" ]; then
+    run "$windows_build" check
+    GL_BUILDDIR=$windows_build tests/lib/under-wine --end || true
+fi
 [ -z "$skips" ] || echo "Skipped:$skips"
+[ "$status" -eq 0 ] || echo "Failed:$fails"
 echo "$total"
 exit "$status"

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what guestlink needs to be built and tested on Debian or Ubuntu. Does nothing, quickly,
-# when all is there. With --windows: what the cross build and its tests under Wine need beside that; with
-# --packages: what packaging/deb/build.sh does.
+# when all is there. With --tests: what run-tests.sh needs beside that, for nothing that is tested may depend on what happens to
+# be installed; with --windows: what the cross build and its tests under Wine need, too; with --packages: what
+# packaging/deb/build.sh does.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -32,6 +33,16 @@ windows=no
 for_packages=no
 case ${1-} in
 '') ;;
+--tests)
+    packages="$packages
+fish
+groff-base
+man-db
+mandoc
+systemd
+zsh
+"
+    ;;
 --packages)
     for_packages=yes
     packages="$packages
@@ -64,7 +75,7 @@ xz-utils
 "
     ;;
 *)
-    echo "usage: packaging/install-deps.sh [--packages | --windows]" >&2
+    echo "usage: packaging/install-deps.sh [--packages | --tests | --windows]" >&2
     exit 2
     ;;
 esac
