@@ -10,6 +10,8 @@
 #   ./run-tests.sh --full         with the large sizes: 5 GiB, 1 GiB, 20,000 files. Needs 4 GiB of
 #                                 disk.
 #   ./run-tests.sh --no-windows   without the cross build
+#   ./run-tests.sh --vm           with the packages, in a virtual machine (tests/e2e/vm-loopback.sh). Needs root,
+#                                 QEMU, ten minutes. Where no such machine can be had, that is said.
 set -eu
 cd "$(dirname "$0")"
 top=$PWD
@@ -17,6 +19,7 @@ build=$top/build-ci
 GL_PLAIN_BUILDDIR=$top/build-plain
 export GL_PLAIN_BUILDDIR
 windows=yes
+vm=no
 for option; do
     case $option in
     --full)
@@ -24,8 +27,9 @@ for option; do
         export GL_FULL
         ;;
     --no-windows) windows=no ;;
+    --vm) vm=yes ;;
     *)
-        echo "usage: ./run-tests.sh [--full] [--no-windows]" >&2
+        echo "usage: ./run-tests.sh [--full] [--no-windows] [--vm]" >&2
         exit 2
         ;;
     esac
@@ -170,6 +174,40 @@ prepare_windows() {
     fi
 }
 
+# ---- a virtual machine -------------------------------------------------------------------------
+vm_checks() {
+    [ "$(id -u)" -eq 0 ] || {
+        echo "only root can have one"
+        return 77
+    }
+    packaging/install-deps.sh --vm || return 77
+    tests/e2e/vm-loopback.sh
+}
+
+run_vm() {
+    log=$build/vm.log
+    mkdir -p "$build"
+    {
+        code=0
+        vm_checks 2>&1 || code=$?
+        echo "$code" >"$log.status"
+    } | tee "$log"
+    code=$(cat "$log.status")
+    if [ "$code" -eq 77 ]; then
+        skips=$(printf '%s\n  the virtual machine: %s' "$skips" "$(tail -n 1 "$log")")
+        add "0 passed, 0 failed, 1 skipped"
+        return
+    fi
+    good=$(grep -c '^ok ' "$log" || true)
+    bad=$(grep -c '^not ok ' "$log" || true)
+    if [ "$code" -ne 0 ]; then
+        status=1
+        [ "$bad" -ne 0 ] || bad=1
+        fails=$(printf '%s\n%s\n  %s' "$fails" "$(sed -n 's/^not ok/  vm:/p' "$log")" "$(tail -n 1 "$log")")
+    fi
+    add "$good passed, $bad failed"
+}
+
 # ---- all ---------------------------------------------------------------------------------------
 unset GL_WINDOWS_BUILDDIR
 linux=yes
@@ -187,6 +225,7 @@ if [ -n "${GL_WINDOWS_BUILDDIR-}" ]; then
     run "$windows_build" check
     GL_BUILDDIR=$windows_build tests/lib/under-wine --end || true
 fi
+[ "$vm" = no ] || run_vm
 [ -z "$skips" ] || echo "Skipped:$skips"
 [ "$status" -eq 0 ] || echo "Failed:$fails"
 echo "$total"

@@ -3,7 +3,7 @@
 # Installs what guestlink needs to be built and tested on Debian or Ubuntu. Does nothing, quickly,
 # when all is there. With --tests: what run-tests.sh needs beside that, for nothing that is tested may depend on what happens to
 # be installed; with --windows: what the cross build and its tests under Wine need, too; with --packages: what
-# packaging/deb/build.sh does.
+# packaging/deb/build.sh does; with --vm: what tests/e2e/vm-loopback.sh does.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -43,8 +43,14 @@ systemd
 zsh
 "
     ;;
---packages)
+--packages | --vm)
     for_packages=yes
+    [ "$1" = --packages ] || packages="$packages
+e2fsprogs
+mmdebstrap
+qemu-system-x86
+util-linux
+"
     packages="$packages
 bash-completion
 build-essential
@@ -75,7 +81,7 @@ xz-utils
 "
     ;;
 *)
-    echo "usage: packaging/install-deps.sh [--packages | --tests | --windows]" >&2
+    echo "usage: packaging/install-deps.sh [--packages | --tests | --vm | --windows]" >&2
     exit 2
     ;;
 esac

@@ -10,6 +10,12 @@ fail() {
     exit 1
 }
 
+# What this machine lacks is no verdict. The status is the one that Automake takes for a skipped test.
+cannot() {
+    echo "$name: CANNOT: $*" >&2
+    exit 77
+}
+
 # Ends the script, or tells what there is.
 is() { # WHAT WANTED GOT
     [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"
@@ -25,9 +31,10 @@ vm_bounded() { # SECONDS COMMAND...
 
 vm_need() { # TOOL...
     for tool in unshare findmnt "$@"; do
-        command -v "$tool" >/dev/null || fail "$tool is not installed"
+        command -v "$tool" >/dev/null || cannot "$tool is not installed"
     done
-    [ "$(id -u)" -eq 0 ] || fail "only root can do this"
+    [ "$(id -u)" -eq 0 ] || cannot "only root can do this"
+    unshare --mount --pid --fork --mount-proc true || cannot "no mounts of its own can be had here"
 }
 
 # Has the script run anew where mounts and processes end with it.
@@ -92,7 +99,7 @@ EOF
         if ! vm_bounded 900 "$top/tests/e2e/$1-tree.sh" "$made" >"$work/tree.log" 2>&1; then
             tail -n 30 "$work/tree.log" >&2
             rm -rf --one-file-system "$made"
-            fail "no tree could be made"
+            cannot "no tree could be made"
         fi
         chmod 755 "$made"
         # Another run may have been faster.
@@ -173,6 +180,7 @@ vm_verdict() {
     if [ -z "$planned" ] || [ "$good" -ne "$planned" ] || grep -q '^not ok ' "$work/verdicts"; then
         echo "-------- the console" >&2
         tr -d '\r' <"$work/console" | tail -n "${GL_VM_CONSOLE:-400}" >&2
+        grep -q -E '^(not )?ok ' "$work/verdicts" || cannot "the machine did not come to its first check"
         fail "$good of ${planned:-an unknown number of} checks are well"
     fi
     say "$name: all $good checks are well"
