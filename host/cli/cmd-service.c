@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "commands.h"
 #include "escape.h"
 #include "json.h"
@@ -194,6 +195,13 @@ static char *name_of(const struct gl_guid *guid)
     return name ? name : gl_strdup("");
 }
 
+/* The port that guestlink-hostd listens on. */
+static bool is_of_guests(const struct gl_guid *guid)
+{
+    uint32_t port;
+    return gl_guid_to_port(guid, &port) == 0 && port == GL_DEFAULT_PORT;
+}
+
 static int drop(struct gl_cli *cli, int argc, char **argv)
 {
     struct gl_guid guid;
@@ -211,6 +219,11 @@ static int drop(struct gl_cli *cli, int argc, char **argv)
         status = fail(cli, err, "unregister a service");
     else if (cli->json)
         gl_json_print(json_pack("{s:o}", "service", to_json(&guid, name)));
+    if (!status && is_of_guests(&guid))
+        gl_cli_notice(cli, NULL, "GUESTS_CUT_OFF",
+                      "guests cannot connect to this host any more; 'guestlink service register "
+                      "--port %u guestlink' lets them again",
+                      GL_DEFAULT_PORT);
     gl_free(name);
     return status;
 }
