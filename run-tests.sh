@@ -158,7 +158,9 @@ build_windows() (
     libraries=$(packaging/windows/build-deps.sh | tail -n 1)
     # Named, so that other libraries are other options, and all is configured anew.
     [ -n "$libraries" ] && build_in "$windows_build" --host=x86_64-w64-mingw32 --enable-werror \
-        "--with-windows-libraries=$libraries"
+        "--with-windows-libraries=$libraries" &&
+        # What the tests of both systems' programs use, too.
+        (cd "$windows_build" && make -j"$jobs" check TESTS=)
 )
 
 prepare_windows() {

@@ -328,13 +328,15 @@ static bool take_secret(struct bundle *bundle, const char *value)
 {
     uint8_t seed[crypto_sign_SEEDBYTES];
     size_t n = 0;
-    if (bundle->has_secret ||
-        sodium_base642bin(seed, sizeof seed, value, strlen(value), NULL, &n, NULL, BASE64) != 0 ||
-        n != sizeof seed)
-        return false;
-    crypto_sign_seed_keypair(bundle->key.public_key, bundle->key.secret, seed);
+    bool good =
+        !bundle->has_secret &&
+        sodium_base642bin(seed, sizeof seed, value, strlen(value), NULL, &n, NULL, BASE64) == 0 &&
+        n == sizeof seed;
+    if (good)
+        crypto_sign_seed_keypair(bundle->key.public_key, bundle->key.secret, seed);
     sodium_memzero(seed, sizeof seed);
-    return bundle->has_secret = true;
+    bundle->has_secret = bundle->has_secret || good;
+    return good;
 }
 
 static bool take_fingerprint(struct bundle *bundle, const char *value)

@@ -217,7 +217,8 @@ def test_the_sites_key_is_in_its_place_alone(make_world):
     """After an export and a join each daemon has the site's key once, as it uses it, and no text of it."""
     worlds = first, second = make_world(), make_world()
     for world in worlds:
-        world.start_hostd()
+        # As its unit says: else the first call of a library's function leaves on the stack what is in the registers.
+        world.start_hostd(env={"LD_BIND_NOW": "1"})
     bundle = first.gl("trust", "site", "export", "-", check=True).stdout
     text = re.search(rb"^secret: (\S+)$", bundle, re.M)[1]
     for _ in range(2):

@@ -295,12 +295,12 @@ class World:
         self.daemons.append(daemon)
         return daemon
 
-    def start_hostd(self, *args, wait=True):
+    def start_hostd(self, *args, wait=True, env=None):
         assert self.hostd is None or not self.hostd.running
         self.hostd = self.daemon(
             "guestlink-hostd",
             ["--listen", f"unix:{self.guests}", "--control", self.control, "--state",
-             self.hostd_state, "--config", self.hostd_conf, *self.hostd_args, *args], "hostd.log")
+             self.hostd_state, "--config", self.hostd_conf, *self.hostd_args, *args], "hostd.log", env)
         if wait:
             self.wait_hostd()
         return self.hostd
