@@ -38,14 +38,14 @@ tree=$work/tree
 build() { # LOG COMMAND...
     log=$work/$1
     shift
-    "$@" >"$log" 2>&1 || {
+    vm_bounded 1800 "$@" >"$log" 2>&1 || {
         tail -n 50 "$log" >&2
         fail "the build: $*"
     }
 }
 
 say "Building from a clean copy"
-tarball=$("$top/packaging/make-tarball.sh" "$work")
+tarball=$(vm_bounded 300 "$top/packaging/make-tarball.sh" "$work")
 rpms=$work/rpms
 next=$work/next
 case " ${DEB_BUILD_OPTIONS-} " in
@@ -65,7 +65,7 @@ sed -i -e 's/^\(Release: *\)1/\12/' \
 build next.log "$work/copy/packaging/rpm/build.sh" --tarball "$tarball" "$next" --without tests
 
 say "rpmlint: nothing that is not explained"
-rpmlint --strict -c "$rpm_dir/rpmlint.toml" -r "$rpm_dir/guestlink.rpmlintrc" "$rpms"/*.rpm "$rpm_dir/guestlink.spec" || fail "rpmlint"
+vm_bounded 600 rpmlint --strict -c "$rpm_dir/rpmlint.toml" -r "$rpm_dir/guestlink.rpmlintrc" "$rpms"/*.rpm "$rpm_dir/guestlink.spec" || fail "rpmlint"
 
 # ------------------------------------------------------------------ files
 
@@ -89,7 +89,7 @@ files_of_rpm() { # RPM
         -e '/\/usr\/lib\/systemd\/system-preset\/80-guestlink-[a-z]*\.preset$/d'
 }
 for package in guestlink-agent guestlink-host; do
-    set -- "$work/debs/$package"_*.deb "$rpms/$package"-0*.rpm
+    set -- "$work/debs/$package"_*.deb "$rpms/$package"-[0-9]*.rpm
     files_of_deb "$1" | LC_ALL=C sort >"$work/$package.deb-files"
     files_of_rpm "$2" | LC_ALL=C sort >"$work/$package.rpm-files"
     diff "$work/$package.deb-files" "$work/$package.rpm-files" || fail "$package: < in the .deb, > in the .rpm"
@@ -108,20 +108,21 @@ for package in guestlink-agent guestlink-host; do
     echo "$package: the bytes of $same text files are the same"
 done
 is "folders of the agent" "/etc/guestlink /etc/needrestart /etc/needrestart/conf.d /usr/libexec/guestlink /usr/share/doc/guestlink-agent /usr/share/licenses/guestlink-agent" \
-    "$(rpm -qplv "$rpms"/guestlink-agent-0*.rpm | awk '/^d/ { print $NF }' | sort | xargs)"
+    "$(rpm -qplv "$rpms"/guestlink-agent-[0-9]*.rpm | awk '/^d/ { print $NF }' | sort | xargs)"
 is "folders of the host" "/etc/guestlink /run/guestlink /usr/share/doc/guestlink-host /usr/share/licenses/guestlink-host" \
-    "$(rpm -qplv "$rpms"/guestlink-host-0*.rpm | awk '/^d/ && !/(zsh|fish|completion)/ { print $NF }' | sort | xargs)"
+    "$(rpm -qplv "$rpms"/guestlink-host-[0-9]*.rpm | awk '/^d/ && !/(zsh|fish|completion)/ { print $NF }' | sort | xargs)"
 is "configuration" "/etc/guestlink/agent.conf /etc/guestlink/hostd.conf /etc/needrestart/conf.d/guestlink-agent.conf /etc/pam.d/guestlink" \
     "$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpms"/guestlink-[ah]*.rpm | awk '$2 ~ /c/ && $2 ~ /n/ { print $1 }' |
         sort | xargs)"
-rpm -qp --requires "$rpms"/guestlink-agent-0*.rpm | grep -qx pam || fail "the agent does not require pam, which it loads by name"
+rpm -qp --requires "$rpms"/guestlink-agent-[0-9]*.rpm | grep -qx pam || fail "the agent does not require pam, which it loads by name"
+is "recommended" systemd-pam "$(rpm -qp --recommends "$rpms"/guestlink-agent-[0-9]*.rpm)"
 
 # ------------------------------------------------------------------ a tree
 
 include=systemd,udev,rpm,libpam-runtime,libpam-systemd
 include=$include,libconfuse2,libjansson4,libprotobuf-c1,libsodium23,libuv1,libxxhash0
 package_tree "$include"
-in_tree() { LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
+in_tree() { vm_bounded 300 env LC_ALL=C.UTF-8 chroot "$tree" "$@"; }
 # As Fedora: a folder that is there, nothing is on by itself, PAM's common part has another name, and what has no rules is
 # denied.
 mkdir "$tree/usr/share/licenses"
@@ -176,8 +177,8 @@ rpm_in_tree() {
     ! grep -i -E 'scriptlet|warning: %|fail|not found' "$work/rpm.out" || fail "rpm $*: $(cat "$work/rpm.out")"
 }
 cp -r "$rpms" "$next" "$tree"
-agent_rpm=$(cd "$rpms" && echo guestlink-agent-0*.rpm)
-host_rpm=$(cd "$rpms" && echo guestlink-host-0*.rpm)
+agent_rpm=$(cd "$rpms" && echo guestlink-agent-[0-9]*.rpm)
+host_rpm=$(cd "$rpms" && echo guestlink-host-[0-9]*.rpm)
 in_tree rpmdb --initdb
 package_listing ./root ./rpms ./next ./calls ./agent >"$work/before"
 
@@ -209,7 +210,7 @@ calls >/dev/null
 mkdir -p "$tree/run/systemd/system"
 # chroot has become the agent.
 echo "$agent" >"$tree/agent"
-gl exec demo -- sh -c 'rpm --force-debian --nodeps -U /next/guestlink-agent-0*.rpm /next/guestlink-host-0*.rpm && echo "calls: before the end" >>/calls
+gl exec demo -- sh -c 'rpm --force-debian --nodeps -U /next/guestlink-agent-[0-9]*.rpm /next/guestlink-host-[0-9]*.rpm && echo "calls: before the end" >>/calls
     echo upgraded' >"$work/upgrade.log" 2>&1 || fail "the upgrade: $(cat "$work/upgrade.log")"
 cat "$work/upgrade.log"
 is "what ran to its end" upgraded "$(tail -n 1 "$work/upgrade.log")"
@@ -258,5 +259,15 @@ is "what else is there now" "./etc/guestlink ./etc/guestlink/agent.conf.rpmnew .
     "$(LC_ALL=C comm -13 "$work/before" "$work/after" | grep -v -E '^\./etc/(passwd|group|shadow|gshadow)-$' | xargs)"
 is "what is missing" "" "$(LC_ALL=C comm -23 "$work/before" "$work/after" | xargs)"
 in_tree getent passwd guestlink >/dev/null || fail "the user is gone"
+
+say "Without systemd, as images are made: nothing is asked, and nothing is complained of"
+mkdir "$tree/root/away"
+for program in systemctl systemctl.real systemd-sysusers systemd-tmpfiles udevadm; do
+    mv "$tree/usr/bin/$program" "$tree/root/away"
+done
+rpm_in_tree -i "/rpms/$agent_rpm" "/rpms/$host_rpm"
+rpm_in_tree -U "/next/$(cd "$next" && echo guestlink-agent-[0-9]*.rpm)" "/next/$(cd "$next" && echo guestlink-host-[0-9]*.rpm)"
+rpm_in_tree -e guestlink-agent guestlink-host
+is "what was said" "" "$(cat "$work/rpm.out")"
 
 say "check-rpm: all is well"
