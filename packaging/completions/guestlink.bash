@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 #
 # Commands and options come from --help, guests from 'ls', paths in a guest from the guest. What a guest says is data: it is
-# only ever put into COMPREPLY, and readline quotes it.
+# only ever put into COMPREPLY, quoted here. 'compopt -o filenames' would have readline quote, but not the $ and ` of names
+# that are no files on this side, which the shell would then run.
 
 # The words up to the cursor as guestlink will get them, in __gl_words; the last is the one that is completed. COMP_WORDS
-# will not do: it is cut at colons, and quoted.
+# will not do: it is cut at colons, and quoted. __gl_quote is the quote that is open there.
 __guestlink_words() {
     local line=${COMP_LINE:0:COMP_POINT} word='' quote='' began='' opened=0 i c
     __gl_words=()
@@ -17,7 +18,7 @@ __guestlink_words() {
         elif [[ $quote == '"' ]]; then
             if [[ $c == '"' ]]; then
                 quote=''
-            elif [[ $c == \\ && ${line:i+1:1} == [\"\\\$\`] ]]; then
+            elif [[ $c == \\ && (-z ${line:i+1:1} || ${line:i+1:1} == [\"\\\$\`]) ]]; then
                 word+=${line:i+1:1}
                 i=$((i + 1))
             else
@@ -37,6 +38,7 @@ __guestlink_words() {
         fi
     done
     if [[ $quote ]]; then __gl_break=$opened; fi
+    __gl_quote=$quote
     __gl_words+=("$word")
 }
 
@@ -93,52 +95,108 @@ __guestlink_reply() {
     done
 }
 
+# What readline has to put in for a word of any characters, as __gl_quoted.
+__guestlink_quote() {
+    local text=${1:__gl_break} special escaped
+    case $__gl_quote in
+    "'")
+        escaped="'\\''"
+        text=${text//"'"/"$escaped"}
+        ;;
+    '"')
+        for special in \\ \" \$ \`; do
+            escaped=\\$special
+            text=${text//"$special"/"$escaped"}
+        done
+        escaped='"\!"' # within these quotes nothing takes its meaning away
+        text=${text//"!"/"$escaped"}
+        ;;
+    *)
+        if [[ $text == *[!a-zA-Z0-9_./:=@%+,-]* ]]; then
+            for special in \\ ' ' \! \" \# \$ \& \' \( \) \* \; \< \> \? \[ \] ^ \` \{ \| \} \~; do
+                escaped=\\$special
+                text=${text//"$special"/"$escaped"}
+            done
+        fi
+        if [[ $1 == \~* && $__gl_break == 0 ]]; then text=${text#\\}; fi # a home of this side
+        ;;
+    esac
+    # Of two quotes where the replaced text begins readline drops one.
+    if [[ $__gl_quote && $text == "$__gl_quote"* ]]; then text=$__gl_quote$text; fi
+    __gl_quoted=$text
+}
+
+# Replies with words that hold any characters: guest:path, or files here. What ends in a slash or colon is typed on.
+__guestlink_reply_quoted() {
+    local word shared=${1-} __gl_quoted
+    if [[ $COMP_TYPE == 42 ]]; then __gl_quote=''; fi # all are put in, for which readline takes the open quote out
+    for word in "$@"; do
+        while [[ $word != "$shared"* ]]; do shared=${shared%?}; done
+        __guestlink_quote "$word"
+        if (($# > 1)) && [[ $COMP_TYPE == 63 ]]; then # only listed: the name will do
+            word=${__gl_quoted%/}
+            __gl_quoted=${word##*/}${__gl_quoted:${#word}}
+        elif [[ $__gl_quote && $__gl_quoted == *"$__gl_quote" ]]; then
+            __gl_quoted+=$__gl_quote # readline takes the last one for the closing one
+        fi
+        COMPREPLY+=("$__gl_quoted")
+    done
+    if (($# > 1)) && [[ $COMP_TYPE == 9 ]]; then
+        # What readline puts in is what all begin with, which must not end amid the quoting of a character.
+        __guestlink_quote "$shared"
+        COMPREPLY+=("$__gl_quoted")
+    elif (($# == 1)) && [[ $1 == *[/:] ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+}
+
 __guestlink_guest_path() {
     local cur=$1 guest=${1%%:*} path=${1#*:} folder='' name
+    local -a found=()
     [[ $guest =~ ^[A-Za-z0-9][A-Za-z0-9._-]+$ ]] || return
     [[ $path == */* ]] && folder=${path%/*}/
     while IFS= read -r -d '' name; do
         # What would move the cursor about, or end the line.
-        [[ $name == *[[:cntrl:]]* ]] || __guestlink_reply "$cur" "$guest:$folder$name"
+        if [[ $name != *[[:cntrl:]]* && $guest:$folder$name == "$cur"* ]]; then found+=("$guest:$folder$name"); fi
     done < <(__guestlink_ls "$guest" "$folder" "${path##*/}")
-    compopt -o filenames 2>/dev/null
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+    __guestlink_reply_quoted "${found[@]}"
+}
+
+# Files here that begin so, in the array found.
+__guestlink_find_local() {
+    local name
+    while IFS= read -r name; do
+        [[ $name == *[[:cntrl:]]* ]] && continue
+        if [[ -d $name || ($name == \~/* && -d $HOME/${name:2}) ]]; then name+=/; fi
+        found+=("$name")
+    done < <(compgen -f -- "$1")
 }
 
 __guestlink_local_path() {
-    local cur=$1 name
-    while IFS= read -r name; do
-        [[ $name == *[[:cntrl:]]* ]] || COMPREPLY+=("${name:__gl_break}")
-    done < <(compgen -f -- "$cur")
-    compopt -o filenames 2>/dev/null
+    local -a found=()
+    __guestlink_find_local "$1"
+    __guestlink_reply_quoted "${found[@]}"
 }
 
 # A file here, or GUEST:PATH.
 __guestlink_either_path() {
     local cur=$1 guest
+    local -a found=()
     if [[ $cur == [!/.~]*:* && ${cur%%:*} != */* ]]; then
         __guestlink_guest_path "$cur"
         return
     fi
     if [[ $cur != [/.~]* && $cur != */* ]]; then
         while read -r guest; do
-            __guestlink_reply "$cur" "$guest:"
+            if [[ $guest: == "$cur"* ]]; then found+=("$guest:"); fi
         done < <(__guestlink_guests)
     fi
-    if ((${#COMPREPLY[@]} == 0)); then
-        __guestlink_local_path "$cur"
-        return
-    fi
-    # Beside guests only what needs no quotes: these are no file names for readline.
-    compopt -o nospace 2>/dev/null
-    while IFS= read -r guest; do
-        if [[ -d $guest ]]; then guest+=/; fi
-        if [[ $guest =~ ^[A-Za-z0-9._/-]+$ ]]; then COMPREPLY+=("$guest"); fi
-    done < <(compgen -f -- "$cur")
+    __guestlink_find_local "$cur"
+    __guestlink_reply_quoted "${found[@]}"
 }
 
 _guestlink() {
-    local __gl_words __gl_break __gl_program=("$1") cur prev command='' i word
+    local __gl_words __gl_break __gl_quote __gl_option __gl_program=("$1") cur prev command='' i word
     local -a rest=() given=()
     COMPREPLY=()
     __guestlink_words

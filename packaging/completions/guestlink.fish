@@ -93,7 +93,7 @@ function __guestlink_guest_path -a word
     for name in (__guestlink_run exec --timeout 2 $parts[1] -- sh -c $script sh "$folder" "$base" | string split0)
         # What would move the cursor about, end the line, or begin a description.
         string match -qr '[[:cntrl:]]' -- $name; and continue
-        printf '%s\n' $parts[1]:$folder$name
+        printf '%s\n' "$parts[1]:$folder$name"
     end
 end
 

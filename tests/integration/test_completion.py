@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,16 @@ NAMES = {
     "o~#tilde": "o",
     ".hidden": ".h",
     "-dash": "-d",
+    # Beginning and ending with what has a meaning, after which quotes must still be closed.
+    "v1/!;touch PWNED;": "v1/",
+    "v2/';touch PWNED;'": "v2/",
+    'v3/";touch PWNED;"': "v3/",
+    "v4/`touch PWNED`": "v4/",
+    "v5/$(touch PWNED)": "v5/",
+    "v6/ both ": "v6/",
+    "v7/~": "v7/",
+    "v8/#'!\"\\": "v8/",
+    "v9/!": "v9/",
 }
 #: They would move the cursor about or end the line: left out.
 LEFT_OUT = ["q\nline", "r\ttab", "s\x1b[2Jscreen", "t\rreturn"]
@@ -45,15 +56,51 @@ def shell(name):
     return pytest.mark.skipif(shutil.which(name) is None, reason=f"no {name} here")
 
 
+#: The program with a guest that has files of its own, where the shell finds nothing: shells look at files to decide what
+#: they quote. The last but one argument of what completions run there is the folder.
+WRAPPER = """#!/bin/sh
+n=$# i=0 exec=
+for word; do
+    i=$((i + 1))
+    shift
+    if [ "$exec" ] && [ $i -eq $((n - 1)) ]; then
+        case $word in
+        /*) word={root}$word ;;
+        *) word={root}/home/$word ;;
+        esac
+    fi
+    if [ "$word" = exec ]; then exec=1; fi
+    set -- "$@" "$word"
+done
+exec {program} "$@"
+"""
+
+FILES = "/srv/only there"
+#: How a folder with the names is written; what does not begin with a slash is in the home of the agent's user.
+PLACES = [FILES + "/", "", "sub-folder/"]
+
+
+def make(*path):
+    path = os.path.join(*path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii"):
+        pass
+
+
 @pytest.fixture(scope="module")
 def guest(shared):
-    shared.files = shared.path("files in the guest")
-    os.makedirs(os.path.join(shared.files, "usub folder", "inner one"))
+    root = shared.path("root")
     for name in [*NAMES, *LEFT_OUT]:
-        with open(os.path.join(shared.files, name), "w", encoding="ascii"):
-            pass
-    with open(os.path.join(shared.files, "usub folder", "file"), "w", encoding="ascii"):
-        pass
+        for place in ("home", "home/sub-folder", FILES[1:]):
+            make(root, place, name)
+    for name in ("file", "inner one/file", "z$one", "z`touch PWNED`", "y $1a", "y $1b"):
+        make(root + FILES, "usub folder", name)
+    shared.files = shared.path("files of the host")
+    make(shared.files, "plain.txt")
+    os.mkdir(shared.path("bin"))
+    with open(shared.path("bin", "guestlink"), "w", encoding="utf-8") as file:
+        file.write(WRAPPER.format(root=shlex.quote(root), program=shlex.quote(os.path.join(BUILD, "guestlink"))))
+    os.chmod(shared.path("bin", "guestlink"), 0o755)
     os.mkdir(shared.path("here"))
     os.mkdir(shared.path("home"))
     # As it is installed, where zsh finds it by its name.
@@ -67,7 +114,7 @@ def guest(shared):
 
 
 def environ(world):
-    return {**world.environ(), "PATH": f"{BUILD}:{os.environ['PATH']}", "HOME": world.path("home"),
+    return {**world.environ(), "PATH": f"{world.path('bin')}:{os.environ['PATH']}", "HOME": world.path("home"),
             "TERM": "dumb", "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null"}
 
 
@@ -82,21 +129,21 @@ _guestlink guestlink
 """
 
 
-def ask_bash(world, line):
+def ask_bash(world, line, **env):
     done = subprocess.run(["bash", "--norc", "-c", ASK_BASH, "bash",
                            os.path.join(FOLDER, "guestlink.bash"), line],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE,
-                          cwd=world.path("here"), env=environ(world), check=False)
+                          cwd=world.path("here"), env={**environ(world), **env}, check=False)
     assert not done.stderr, done.stderr
     return sorted(done.stdout.decode().split("\0")[:-1])
 
 
-def ask_fish(world, line):
+def ask_fish(world, line, **env):
     done = subprocess.run(["fish", "--no-config", "-c",
                            'source $argv[1]; complete -C $argv[2]',
                            os.path.join(FOLDER, "guestlink.fish"), line],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE,
-                          cwd=world.path("here"), env=environ(world), check=False)
+                          cwd=world.path("here"), env={**environ(world), **env}, check=False)
     assert not done.stderr, done.stderr
     return sorted({found.split("\t")[0] for found in done.stdout.decode().splitlines()})
 
@@ -129,6 +176,16 @@ def test_commands_options_and_guests(guest, ask):
 
 
 @pytest.mark.parametrize("ask", ASK)
+def test_paths_that_begin_at_home(guest, ask):
+    def found(path):
+        return {word.rpartition(":")[2] for word in ask(guest, f"guestlink cp {G}:{path}")}
+
+    assert found("") >= {"plain.txt", "v1/", "v9/", "sub-folder/"}
+    assert found("sub-fo") == {"sub-folder/"}
+    assert found("sub-folder/pl") == {"sub-folder/plain.txt"}
+
+
+@pytest.mark.parametrize("ask", ASK)
 def test_a_guest_that_is_not_there(guest, ask):
     assert ask(guest, "guestlink cp nobody:/et") == []
     assert ask(guest, "guestlink cp '$(touch PWNED)':/et") == []
@@ -136,20 +193,24 @@ def test_a_guest_that_is_not_there(guest, ask):
 
 @shell("bash")
 def test_files_here_and_guests(guest):
-    assert ask_bash(guest, "guestlink cp ") == [f"{G}:"]     # 'local file' would need quotes
-    assert ask_bash(guest, "guestlink cp lo") == ["local file"]
+    assert ask_bash(guest, "guestlink cp ") == [f"{G}:", "local\\ file"]
+    assert ask_bash(guest, "guestlink cp lo") == ["local\\ file"]
     assert ask_bash(guest, f'guestlink cp "{guest.files}/pl') == [f"{guest.files}/plain.txt"]
+    assert ask_bash(guest, f"guestlink cp {quoted(guest.files[:-1])}") == [f"{quoted(guest.files)}/"]
     # readline replaces from an open quote on, else from the last colon.
-    assert ask_bash(guest, f'guestlink cp {G}:{guest.path()}/"files in the guest/pl') == [
-        "files in the guest/plain.txt"]
-    assert ask_bash(guest, f'guestlink cp {G}:"{guest.path()}/files in th') == [f"{guest.files}/"]
-    assert ask_bash(guest, "guestlink cp ./lo") == ["./local file"]
+    assert ask_bash(guest, f'guestlink cp {G}:/srv/"only there/pl') == ["only there/plain.txt"]
+    assert ask_bash(guest, f'guestlink cp {G}:"/srv/only th') == ["/srv/only there/"]
+    assert ask_bash(guest, "guestlink cp ./lo") == ["./local\\ file"]
 
 
 # ---------------------------------------------------------------------------- as it is typed
 
 #: What a shell passes to a program in the end, in hexadecimal.
 SHOW = r"""show() { for a in "$@"; do printf '%s' "$a" | od -An -v -tx1 | tr -d ' \n'; echo .; done; echo 'en''d'; }
+"""
+
+
+SHOW_FISH = r"""function show; for a in $argv; printf %s $a | od -An -v -tx1 | tr -d ' \n'; echo .; end; echo 'en''d'; end
 """
 
 
@@ -203,58 +264,120 @@ def zsh(world):
                   "autoload -Uz compinit; compinit -D -u; compdef show=guestlink; setopt zle")
 
 
+def fish(world):
+    return Typist(world, ["fish", "--no-config", "-i"],
+                  SHOW_FISH + "function fish_prompt; end; set fish_autosuggestion_enabled 0; "
+                  f"source '{FOLDER}/guestlink.fish'; complete -c show -f -a '(__guestlink_complete)'")
+
+
 @pytest.fixture(params=[pytest.param(bash, marks=shell("bash"), id="bash"),
-                        pytest.param(zsh, marks=shell("zsh"), id="zsh")])
+                        pytest.param(zsh, marks=shell("zsh"), id="zsh"),
+                        pytest.param(fish, marks=shell("fish"), id="fish")])
 def typist(guest, request):
     own = request.param(guest)
+    own.shell = request.param.__name__
     yield own
     own.close()
+    assert os.listdir(guest.path("here")) == ["local file"]
 
 
 def quoted(text):
     return re.sub(r"([^\w./:-])", r"\\\1", text)
 
 
-def test_each_name_arrives_as_it_is(guest, typist):
+def wrong_names(typist, start):
+    """The names that do not arrive when all is typed that `start` gives."""
     wrong = {}
     for name, typed in NAMES.items():
-        got = typist.arguments(f"show cp {G}:{quoted(guest.files)}/{typed}\t")
-        if got != ["cp", f"{G}:{guest.files}/{name}"]:
-            wrong[name] = got
-    assert not wrong
+        for place in PLACES:
+            got = typist.arguments(f"show cp {start(place, name, typed)}\t")
+            if got != ["cp", f"{G}:{place}{name}"]:
+                wrong[place + name] = got
+    return wrong
 
 
-def test_each_name_arrives_as_it_is_after_a_quote(guest, typist):
-    wrong = {}
-    for name, typed in NAMES.items():
-        if name == "l!bang":
-            continue        # no shell can quote it so
-        for quote in "\"'":
-            got = typist.arguments(f"show cp {quote}{G}:{guest.files}/{typed}\t")
-            if got != ["cp", f"{G}:{guest.files}/{name}"]:
-                wrong[quote + name] = got
-    assert not wrong
+def test_each_name_arrives_as_it_is(typist):
+    assert not wrong_names(typist, lambda place, name, typed: f"{G}:{quoted(place)}{typed}")
 
 
-def test_what_no_line_can_hold_is_left_out(guest, typist):
+def test_each_name_that_is_nearly_typed_arrives_as_it_is(typist):
+    assert not wrong_names(typist, lambda place, name, typed: f"{G}:{quoted(place + name[:-1])}")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'], ids=["single", "double"])
+@pytest.mark.parametrize("before", ["guest", "path", "name"])
+def test_each_name_arrives_as_it_is_after_a_quote(typist, quote, before):
+    def start(place, _, typed):
+        folder, slash, rest = typed.rpartition("/")
+        return {"guest": f"{quote}{G}:{place}{typed}",
+                "path": f"{G}:{quote}{place}{typed}",
+                "name": f"{G}:{quoted(place + folder + slash)}{quote}{rest}"}[before]
+
+    assert not wrong_names(typist, start)
+
+
+def test_what_no_line_can_hold_is_left_out(typist):
     for name in LEFT_OUT:
-        start = f"{G}:{guest.files}/{name[0]}"
+        start = f"{G}:{FILES}/{name[0]}"
         assert typist.arguments(f"show cp {quoted(start)}\t") == ["cp", start], name
 
 
-def test_folders_are_gone_into(guest, typist):
-    start = f"show cp {G}:{quoted(guest.files)}/u\t"
-    assert typist.arguments(start) in (["cp", f"{G}:{guest.files}/usub folder{end}"] for end in ("/", ""))
-    assert typist.arguments(start + "f\t -q") == ["cp", f"{G}:{guest.files}/usub folder/file", "-q"]
-    assert typist.arguments(start + "i\tx") == ["cp", f"{G}:{guest.files}/usub folder/inner one/x"]
+def test_folders_are_gone_into(typist):
+    start = f"show cp {G}:{quoted(FILES)}/u\t"
+    assert typist.arguments(start) in (["cp", f"{G}:{FILES}/usub folder{end}"] for end in ("/", ""))
+    for start in (start, f"show cp '{G}:{FILES}/u\t", f'show cp "{G}:{FILES}/u\t', f'show cp {G}:"{FILES}/u\t'):
+        assert typist.arguments(start + "f\t -q") == ["cp", f"{G}:{FILES}/usub folder/file", "-q"], start
+        assert typist.arguments(start + "i\tf\t -q") == ["cp", f"{G}:{FILES}/usub folder/inner one/file", "-q"], start
 
 
-def test_guest_then_path(guest, typist):
+def test_names_with_a_beginning_in_common(typist):
+    """What they have in common is put in, and then one is chosen."""
+    for quote in ("", "'", '"'):
+        start = f"show cp {quote}{G}:{FILES if quote else quoted(FILES)}/usub{' ' if quote else chr(92) + ' '}folder/"
+        assert typist.arguments(f"{start}y\ta{quote}") == ["cp", f"{G}:{FILES}/usub folder/y $1a"], quote
+        if typist.shell == "zsh" and quote != "'":
+            continue        # it leaves a backslash there, for files of its own, too
+        # They differ where both need quotes.
+        dollar = "$" if quote == "'" else "\\$"
+        assert typist.arguments(f"{start}z\t{dollar}o\t") == ["cp", f"{G}:{FILES}/usub folder/z$one"], quote
+
+
+def test_guest_then_path(typist):
     """The colon comes with the guest, and the path is typed on."""
-    assert typist.arguments(f"show cp {G[:-1]}\t/etc/hostn\t ./lo\t") == [
-        "cp", f"{G}:/etc/hostname", "./local file"]
+    assert typist.arguments(f"show cp {G[:-1]}\t{quoted(FILES)}/pla\t ./lo\t") == [
+        "cp", f"{G}:{FILES}/plain.txt", "./local file"]
     assert typist.arguments(f"show info {G[0]}\t") == ["info", G]
     assert typist.arguments("show ex\t-i") == ["exec", "-i"]
+
+
+@shell("bash")
+def test_bash_puts_all_names_in_or_one_after_the_other(guest):
+    own = bash(guest)
+    try:
+        own.type("bind '\"\\C-t\": insert-completions'; bind '\"\\C-o\": menu-complete'\n")
+        for quote in ("", "'", '"'):
+            place = f"{FILES}/usub folder/"
+            got = own.arguments(f"show cp {quote}{G}:{place if quote else quoted(place)}z\x14")
+            # The guest is in front of what is replaced, unless a quote holds it, too.
+            assert [word.removeprefix(G + ":") for word in got] == [
+                "cp", f"{place}z$one", f"{place}z`touch PWNED`"], quote
+            offered = [own.arguments(f"show cp {quote}{G}:{place if quote else quoted(place)}z" + "\x0f" * times)
+                       for times in (1, 2)]
+            assert ["cp", f"{G}:{place}z$one"] in offered, quote
+            assert ["cp", f"{G}:{place}z`touch PWNED`"] in offered, quote
+    finally:
+        own.close()
+
+
+@shell("bash")
+def test_bash_lists_names_without_their_folder(guest):
+    own = bash(guest)
+    try:
+        own.type(f"show cp {G}:{quoted(FILES)}/usub\\ folder/\t\t")
+        _, _, listed = own.read_to(b"PWNED").partition(b"\n")
+        assert b"inner\\ one/ " in listed and b"//" not in listed and b"srv" not in listed, listed
+    finally:
+        own.close()
 
 
 # ---------------------------------------------------------------------------- fish
@@ -263,14 +386,14 @@ def test_guest_then_path(guest, typist):
 def test_fish_knows_the_names(guest):
     wrong = {}
     for name, typed in NAMES.items():
-        got = ask_fish(guest, f"guestlink cp {G}:{quoted(guest.files)}/{typed}")
-        if got != [f"{G}:{guest.files}/{name}"]:
+        got = ask_fish(guest, f"guestlink cp {G}:{quoted(FILES)}/{typed}")
+        if got != [f"{G}:{FILES}/{name}"]:
             wrong[name] = got
     assert not wrong
     for name in LEFT_OUT:
-        assert ask_fish(guest, f"guestlink cp {G}:{quoted(guest.files)}/{name[0]}") == []
-    assert ask_fish(guest, f"guestlink cp {G}:{quoted(guest.files)}/usub\\ folder/i") == [
-        f"{G}:{guest.files}/usub folder/inner one/"]
+        assert ask_fish(guest, f"guestlink cp {G}:{quoted(FILES)}/{name[0]}") == []
+    assert ask_fish(guest, f"guestlink cp {G}:{quoted(FILES)}/usub\\ folder/i") == [
+        f"{G}:{FILES}/usub folder/inner one/"]
     assert f"{G}:" in ask_fish(guest, "guestlink cp ")
 
 
