@@ -65,6 +65,28 @@ __guestlink_values() {
     done < <(__guestlink_help "$2")
 }
 
+# Whether the value of an option, or of the last of several short ones, is the next word; __gl_option is that option.
+__guestlink_takes_next() {
+    local i
+    __gl_option=$1
+    case $1 in
+    --control) return 0 ;;
+    --*=*) return 1 ;;
+    --*)
+        [[ $(__guestlink_values "$1" "$2") ]]
+        return
+        ;;
+    esac
+    for ((i = 1; i < ${#1}; i++)); do
+        __gl_option=-${1:i:1}
+        if [[ $(__guestlink_values "$__gl_option" "$2") ]]; then
+            ((i == ${#1} - 1))
+            return
+        fi
+    done
+    return 1
+}
+
 __guestlink_commands() {
     __guestlink_run --help | sed -n 's/^  \([a-z][a-z-]*\)  *[A-Z].*/\1/p'
 }
@@ -244,18 +266,31 @@ _guestlink() {
         word=${rest[i]}
         case $word in
         --) return ;;
-        --*=*) ;;
-        -?*) if [[ $(__guestlink_values "$word" "$command") ]]; then ((i++)); fi ;;
-        *) place+=("$word") ;;
+        --control=*) __gl_program+=("$word") ;;
+        -?*)
+            __guestlink_takes_next "$word" "$command" || continue
+            i=$((i + 1))
+            if [[ $word == --control ]] && ((i < ${#rest[@]} - 1)); then __gl_program+=("$word" "${rest[i]}"); fi
+            ;;
+        *)
+            place+=("$word")
+            [[ $command != exec ]] || return # the guest's program and what is its own
+            ;;
         esac
     done
     if ((i >= ${#rest[@]})); then
-        mapfile -t given < <(__guestlink_values "$prev" "$command" | grep '^[a-z]')
+        if [[ $prev == --control ]]; then
+            __guestlink_local_path "$cur"
+            return
+        fi
+        mapfile -t given < <(__guestlink_values "$__gl_option" "$command" | grep '^[a-z]')
         __guestlink_reply "$cur" "${given[@]}"
         return
     fi
     if [[ $cur == -* ]]; then
         mapfile -t given < <(__guestlink_options "$command")
+        # A command's own command has its options in the usage only.
+        if [[ "$command ${place[*]}" == 'trust site init' ]]; then given+=(--force); fi
         __guestlink_reply "$cur" "${given[@]}"
         return
     fi

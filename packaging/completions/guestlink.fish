@@ -9,42 +9,9 @@ function __guestlink_words
     string join0 -- $words[2..]
 end
 
-# Runs the program with the --control that was typed.
+# Runs the program with the --control that was typed, which __guestlink_complete finds.
 function __guestlink_run
-    set -l control
-    set -l words (__guestlink_words | string split0)
-    for i in (seq (count $words))
-        switch $words[$i]
-            case --control
-                set control --control $words[(math $i + 1)]
-                break
-            case '--control=*'
-                set control $words[$i]
-                break
-            case '-*'
-            case '*'
-                break
-        end
-    end
-    command guestlink $control $argv 2>/dev/null </dev/null
-end
-
-# The command and what follows it, up to the word that is completed.
-function __guestlink_after
-    set -l words (__guestlink_words | string split0)
-    while set -q words[1]
-        switch $words[1]
-            case --control
-                set -e words[1]
-                set -q words[1]; or return
-                set -e words[1]
-            case '-*'
-                set -e words[1]
-            case '*'
-                break
-        end
-    end
-    string join0 -- $words
+    command guestlink $__guestlink_control $argv 2>/dev/null </dev/null
 end
 
 function __guestlink_commands
@@ -74,6 +41,25 @@ function __guestlink_values -a option name
     end
 end
 
+# The option whose value is the next word: this one, or the last of several short ones; else nothing.
+function __guestlink_takes_next -a word name
+    switch $word
+        case --control
+            echo -- $word
+        case '--*=*'
+        case '--*'
+            test (count (__guestlink_values $word $name)) -gt 0; and echo -- $word
+        case '*'
+            set -l letters (string split '' -- (string sub -s 2 -- $word))
+            for i in (seq (count $letters))
+                if test (count (__guestlink_values -$letters[$i] $name)) -gt 0
+                    test $i -eq (count $letters); and echo -- -$letters[$i]
+                    return
+                end
+            end
+    end
+end
+
 function __guestlink_guests
     __guestlink_run --json ls | string match -arg '"name":"([A-Za-z0-9._-]+)"'
 end
@@ -100,11 +86,28 @@ end
 function __guestlink_complete
     set -l cur (commandline -xct 2>/dev/null; or string unescape -- (commandline -ct); or commandline -ct)
     set -l words (__guestlink_words | string split0)
-    set -l after (__guestlink_after | string split0)
-    if not set -q after[1]
-        if test "$words[-1]" = --control
-            __fish_complete_path $cur
-        else if string match -q -- '-*' $cur
+    set -g __guestlink_control
+    # Options before the command.
+    while set -q words[1]
+        switch $words[1]
+            case --control
+                if not set -q words[2]
+                    __fish_complete_path $cur
+                    return
+                end
+                set __guestlink_control $words[1..2]
+                set -e words[1..2]
+            case '--control=*'
+                set __guestlink_control $words[1]
+                set -e words[1]
+            case '-*'
+                set -e words[1]
+            case '*'
+                break
+        end
+    end
+    if not set -q words[1]
+        if string match -q -- '-*' $cur
             __guestlink_options
         else
             __guestlink_commands
@@ -113,28 +116,41 @@ function __guestlink_complete
     end
 
     # Words of the command that are no options; what follows -- is none of ours.
-    set -l name $after[1]
+    set -l name $words[1]
     set -l place
+    set -l option
     set -l i 2
-    while test $i -le (count $after)
-        switch $after[$i]
+    while test $i -le (count $words)
+        switch $words[$i]
             case --
                 return
-            case '--*=*'
+            case '--control=*'
+                set __guestlink_control $words[$i]
             case '-?*'
-                if test (count (__guestlink_values $after[$i] $name)) -gt 0
+                set option (__guestlink_takes_next $words[$i] $name)
+                if set -q option[1]
                     set i (math $i + 1)
+                    if string match -q -- --control $option; and test $i -le (count $words)
+                        set __guestlink_control $option $words[$i]
+                    end
                 end
             case '*'
-                set -a place $after[$i]
+                set -a place $words[$i]
+                test $name = exec; and return # the guest's program and what is its own
         end
         set i (math $i + 1)
     end
-    if test $i -gt (math (count $after) + 1)
-        __guestlink_values $after[-1] $name | string match -r '^[a-z].*'
+    if test $i -gt (math (count $words) + 1)
+        if string match -q -- --control $option
+            __fish_complete_path $cur
+        else
+            __guestlink_values $option $name | string match -r '^[a-z].*'
+        end
         return
     end
     if string match -q -- '-*' $cur
+        # A command's own command has its options in the usage only.
+        test "$name $place" = 'trust site init'; and echo --force
         __guestlink_options $name
         return
     end

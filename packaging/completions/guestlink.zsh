@@ -35,6 +35,28 @@ _guestlink_values() {
     done
 }
 
+# Whether the value of an option, or of the last of several short ones, is the next word; gl_option is that option.
+_guestlink_takes_next() {
+    local i
+    gl_option=$1
+    case $1 in
+    --control) return 0 ;;
+    --*=*) return 1 ;;
+    --*)
+        [[ -n $(_guestlink_values "$1" "$2") ]]
+        return
+        ;;
+    esac
+    for (( i = 2; i <= $#1; i++ )); do
+        gl_option=-${1[i]}
+        if [[ -n $(_guestlink_values "$gl_option" "$2") ]]; then
+            (( i == $#1 ))
+            return
+        fi
+    done
+    return 1
+}
+
 _guestlink_commands() {
     local line
     local -a found
@@ -86,7 +108,7 @@ _guestlink_either_path() {
 
 _guestlink() {
     setopt localoptions extendedglob
-    local command='' word expl i=2
+    local command='' word expl gl_option i=2
     local -a gl_program rest place given
     gl_program=(${(Q)words[1]})
     whence -p -- $gl_program[1] >/dev/null || gl_program=(guestlink)
@@ -124,18 +146,32 @@ _guestlink() {
         word=${(Q)words[i]}
         case $word in
         --) return 1 ;;
-        --*=*) ;;
-        -?*) [[ -n $(_guestlink_values "$word" "$command") ]] && (( i++ )) ;;
-        *) place+=("$word") ;;
+        --control=*) gl_program+=("$word") ;;
+        -?*)
+            if _guestlink_takes_next "$word" "$command"; then
+                (( i++ ))
+                [[ $word == --control && i -lt CURRENT ]] && gl_program+=("$word" "${(Q)words[i]}")
+            fi
+            ;;
+        *)
+            place+=("$word")
+            [[ $command == exec ]] && return 1 # the guest's program and what is its own
+            ;;
         esac
         (( i++ ))
     done
     if (( i > CURRENT )); then
-        given=(${(M)${(f)"$(_guestlink_values "${(Q)words[CURRENT-1]}" "$command")"}:#[a-z]*})
+        if [[ ${(Q)words[CURRENT-1]} == --control ]]; then
+            _files
+            return
+        fi
+        given=(${(M)${(f)"$(_guestlink_values "$gl_option" "$command")"}:#[a-z]*})
         (( $#given )) && compadd -a given
         return
     fi
     if [[ $PREFIX == -* ]]; then
+        # A command's own command has its options in the usage only.
+        [[ "$command $place" == 'trust site init' ]] && compadd -- --force
         _guestlink_options "$command"
         return
     fi

@@ -167,12 +167,34 @@ def test_commands_options_and_guests(guest, ask):
     for line in ("info ", "ping -c 3 ", "exec -i -u root --timeout 5 ", "wait --for ready ", "shell -u x g",
                  "--json exec ", f"--control {guest.control} info ", "trust accept ", "rename "):
         assert ask(guest, "guestlink " + line) == [G], line
+    for line in ("exec -iu root ", "exec -uroot ", "exec -tiw /tmp -iu root ", "ping -c3 "):
+        assert ask(guest, "guestlink " + line) == [G], line
+    for line in ("exec -iu ", f"exec {G} --"):
+        assert ask(guest, "guestlink " + line) == [], line
     for line in (f"info {G} ", f"rename {G} ", f"exec {G} -- l", "ls ", "exec -u ", "nonsense ",
                  f"exec {G} -- cat {G}:/", "--control /nonexistent.sock info "):
         assert ask(guest, "guestlink " + line) == [], line
     assert ask(guest, "guestlink wait --for ") == ["connected", "ready"]
     assert ask(guest, "guestlink trust ") == ["accept", "ls", "revoke", "site"]
     assert ask(guest, "guestlink trust site e") == ["export"]
+    assert ask(guest, "guestlink trust site init --") == ["--force", "--help"]
+    assert ask(guest, "guestlink trust site init --f") == ["--force"]
+
+
+@pytest.mark.parametrize("ask", ASK)
+def test_the_daemon_that_is_named_after_the_command(guest, ask):
+    def elsewhere(line):
+        return ask(guest, "guestlink " + line, GUESTLINK_CONTROL="/nonexistent.sock")
+
+    for option in (f"--control {guest.control} ", f"--control={guest.control} "):
+        assert elsewhere(f"info {option}") == [G]
+        assert elsewhere(f"exec -i {option}-u root ") == [G]
+        assert elsewhere(f"rename {option}{G} ") == []
+        assert elsewhere(f"trust accept {option}") == [G]
+    assert ask(guest, "guestlink info --control /nonexistent.sock ") == []
+    assert elsewhere(f"info -- --control {guest.control} ") == []
+    assert elsewhere(f"exec {G} --control {guest.control} ") == []
+    assert ask(guest, "guestlink info --control ./lo") != [G]
 
 
 @pytest.mark.parametrize("ask", ASK)
@@ -348,6 +370,15 @@ def test_guest_then_path(typist):
         "cp", f"{G}:{FILES}/plain.txt", "./local file"]
     assert typist.arguments(f"show info {G[0]}\t") == ["info", G]
     assert typist.arguments("show ex\t-i") == ["exec", "-i"]
+
+
+def test_options_that_stand_after_the_command(guest, typist):
+    assert typist.arguments(f"show info --control {guest.control} {G[0]}\t") == ["info", "--control", guest.control, G]
+    assert typist.arguments(f"show info --control /nonexistent.sock {G[0]}\t") == [
+        "info", "--control", "/nonexistent.sock", G[0]]
+    assert typist.arguments(f"show exec -iu root {G[0]}\t") == ["exec", "-iu", "root", G]
+    assert typist.arguments("show trust site init --f\tx") in (
+        ["trust", "site", "init", *rest] for rest in (["--force", "x"], ["--forcex"]))
 
 
 @shell("bash")
