@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Makes a release of the last commit twice, in surroundings that are as different as can be had, and compares the bytes of the
-# tarball and the packages. Needs what packaging/release.sh needs, and five minutes; faketime, if it is there, makes the second one
-# later by years; root gives it another host's name and has another user make it. The unit tests and the MSIs are left out.
+# tarball and the packages. Needs what packaging/release.sh needs, and five to ten minutes; faketime, if it is there, makes the second one
+# later by years; root gives it another host's name and has another user make it. The unit tests are left out. The first has MSIs as well,
+# if there are their tools and libraries (packaging/windows/build-deps.sh); they are not the same bytes each time.
 #
 #   make check-release      or: tests/e2e/check-release.sh
 set -eu
@@ -22,13 +23,23 @@ for tool in rpmbuild dpkg-buildpackage; do
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/guestlink-twice.XXXXXX")
-trap 'trap "" HUP; rm -rf "$work"' EXIT # a terminal that is closed may say so twice
+running=
+finish() {
+    trap '' HUP # a terminal that is closed may say so twice
+    if [ -n "$running" ]; then
+        kill "$running" 2>/dev/null || true
+        wait "$running" || true
+    fi
+    rm -rf "$work"
+}
+trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # release PLACE VARIABLE=VALUE...: in a clone of its own, with its own home and temporary folder; all of it is $owner's, if set.
 owner=
+msis=--no-msi
 release() {
     place=$1
     shift
@@ -37,11 +48,16 @@ release() {
     git -c advice.detachedHead=false clone --quiet --no-hardlinks "$top" "$place/clone"
     git -C "$place/clone" checkout --quiet --detach "$(git -C "$top" rev-parse HEAD)"
     [ -z "$owner" ] || chown -R "$owner" "$place"
-    env -u SOURCE_DATE_EPOCH HOME="$place/home" TMPDIR="$place/tmp" "$@" "$place/clone/packaging/release.sh" --no-msi "$place/out" \
-        >"$place/log" 2>&1 || {
+    # Waited for, as a signal ends that at once, and a command in the foreground not.
+    timeout --kill-after=30 1800 env -u SOURCE_DATE_EPOCH HOME="$place/home" TMPDIR="$place/tmp" "$@" \
+        "$place/clone/packaging/release.sh" ${msis:+"$msis"} "$place/out" >"$place/log" 2>&1 &
+    running=$!
+    wait "$running" || {
+        running=
         cat "$place/log" >&2
         fail "the release in $place"
     }
+    running=
 }
 
 # members FILE DIR: unpacks what a package is made of, for a look at what differs.
@@ -59,7 +75,14 @@ members() {
 first=$work/a
 second=$work/another-place/whose-name-is-longer
 say "Here and now"
-release "$first" LC_ALL=C.UTF-8 TZ=UTC DEB_BUILD_OPTIONS='nocheck parallel=2'
+deps=${GL_WINDOWS_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/guestlink-windows}
+if command -v wixl >/dev/null && command -v mandoc >/dev/null && command -v x86_64-w64-mingw32-gcc >/dev/null &&
+    GL_WINDOWS_DEPS=$deps "$top/packaging/windows/build-deps.sh" --where >/dev/null; then
+    msis=
+else
+    echo "without MSIs, as their tools or libraries are not there"
+fi
+release "$first" LC_ALL=C.UTF-8 TZ=UTC DEB_BUILD_OPTIONS='nocheck parallel=2' GL_WINDOWS_DEPS="$deps"
 cat "$first/log"
 
 language=$(locale -a | grep -v -E '^(C|POSIX)' | tail -n 1)
@@ -82,10 +105,20 @@ if command -v faketime >/dev/null; then
 fi
 mkdir -p "${second%/*}"
 say "$how"
-(umask 077 && release "$second" "$@")
+with_msis=$msis
+msis=--no-msi
+umask 077
+release "$second" "$@"
+umask 022
 
 say "The same?"
-(cd "$first/out" && ls) >"$work/names"
+(cd "$first/out" && ls) >"$work/all-names"
+if [ -z "$with_msis" ]; then
+    for package in guestlink-agent guestlink-host; do
+        grep -q "^$package-.*\.msi$" "$work/all-names" || fail "no MSI of $package"
+    done
+fi
+grep -v '\.msi$' "$work/all-names" >"$work/names"
 (cd "$second/out" && ls) | diff "$work/names" - || fail "other files"
 grep -q '\.tar\.xz$' "$work/names" || fail "no tarball"
 for package in guestlink-agent guestlink-host; do
@@ -116,6 +149,10 @@ for deb in "$first"/out/*.deb; do
     [ "$newest" = "$dated" ] || fail "${deb##*/} is of $newest, and its changelog of $dated"
 done
 echo "the Debian packages are of $dated, as their changelog"
-(cd "$second/out" && sha256sum --quiet -c SHA256SUMS) || fail "SHA256SUMS"
+for place in "$first" "$second"; do
+    (cd "$place/out" && sha256sum --quiet -c SHA256SUMS) || fail "SHA256SUMS"
+    (cd "$place/out" && awk '{ print $2 }' SHA256SUMS && echo SHA256SUMS) | LC_ALL=C sort >"$work/summed"
+    (cd "$place/out" && ls) | LC_ALL=C sort | diff - "$work/summed" || fail "SHA256SUMS has not all of it"
+done
 
 say "check-release: all is well"
