@@ -7,6 +7,15 @@
 cut_link() { sockets cut "$(main_pid "$breaks")"; }
 detached() { is "$(field state)" detached; }
 
+resumed() { [ "$(field resumes)" -gt "$1" ]; } # BEFORE
+
+# Cuts the one connection, and returns when the session goes on over another.
+cut_and_resume() {
+    before=$(field resumes)
+    is "$(cut_link)" 1
+    until_well resumed "$before"
+}
+
 # A program in the guest counts to TO, a number each SECONDS; returns when it has begun.
 count_in_guest() { # TO SECONDS
     # shellcheck disable=SC2016
@@ -24,28 +33,63 @@ counted_all() { # TO
     seq "$1" | cmp - /tmp/counted
 }
 
+# The program cannot end before the cut, nor go on before the session does.
 cut_exec() {
-    before=$(field resumes)
-    count_in_guest 20 0.2
-    connections=$(cut_link)
-    is "$connections" 1
-    counted_all 20
-    [ "$(field resumes)" -gt "$before" ]
+    gl exec "$guest" -- rm -f /tmp/go-on
+    gl exec "$guest" -- sh -c 'seq 20; until [ -e /tmp/go-on ]; do sleep 0.2; done; seq 21 40; exit 5' >/tmp/counted &
+    counting=$!
+    half() { seq 20 | cmp - /tmp/counted; }
+    until_well half
+    cut_and_resume
+    half
+    gl exec "$guest" -- touch /tmp/go-on
+    counted_all 40
+    gl exec "$guest" -- rm /tmp/go-on
 }
 
+digest() { sha256sum "$@" | cut -d ' ' -f 1; }
+
+# Nor can the copy, whose second half is not there yet.
 cut_copy() {
-    before=$(field resumes)
-    gl cp /tmp/big "$guest:/tmp/cut" &
+    half=$(($(stat -c %s /tmp/big) / 2))
+    rm -f /tmp/pipe
+    mkfifo /tmp/pipe
+    gl cp - "$guest:/tmp/cut" </tmp/pipe &
     copying=$!
-    cuts=0
-    while kill -0 "$copying" && [ "$cuts" -lt 3 ]; do
-        [ "$(cut_link)" = 0 ] || cuts=$((cuts + 1))
-    done
+    exec 3>/tmp/pipe
+    head -c "$half" /tmp/big >&3
+    # shellcheck disable=SC2016
+    arriving() { gl exec "$guest" -- sh -c 'for part in /tmp/.guestlink-*.part; do [ ! -s "$part" ] || exit 0; done; exit 1'; }
+    until_well arriving
+    gl exec "$guest" -- test ! -e /tmp/cut
+    cut_and_resume
+    tail -c "+$((half + 1))" /tmp/big >&3
+    exec 3>&-
     wait "$copying"
-    is "$(gl exec "$guest" -- sha256sum /tmp/cut | cut -d ' ' -f 1)" "$(sha256sum /tmp/big | cut -d ' ' -f 1)"
+    is "$(gl exec "$guest" -- sha256sum /tmp/cut | cut -d ' ' -f 1)" "$(digest /tmp/big)"
     gl exec "$guest" -- rm /tmp/cut
-    [ "$cuts" -gt 0 ]
-    [ "$(field resumes)" -gt "$before" ]
+}
+
+# From the guest, while nobody takes what comes: the guest still has the file open, as it is larger than all that lies between.
+cut_copy_back() {
+    # shellcheck disable=SC2016
+    gl exec "$guest" -- sh -c ': >/tmp/bigger; until [ "$(stat -c %s /tmp/bigger)" -ge 12000000 ]; do cat /tmp/big >>/tmp/bigger; done'
+    rm -f /tmp/pipe
+    mkfifo /tmp/pipe
+    gl cp "$guest:/tmp/bigger" - >/tmp/pipe &
+    copying=$!
+    exec 3</tmp/pipe
+    head -c 100000 <&3 >/tmp/received
+    sending() { gl exec "$guest" -- sh -c 'ls -l /proc/[0-9]*/fd 2>/dev/null | grep " /tmp/bigger$"'; }
+    sending
+    cut_and_resume
+    sending
+    cat <&3 >>/tmp/received
+    exec 3<&-
+    wait "$copying"
+    is "$(gl exec "$guest" -- sha256sum /tmp/bigger | cut -d ' ' -f 1)" "$(digest /tmp/received)"
+    gl exec "$guest" -- rm /tmp/bigger
+    rm /tmp/received
 }
 
 # For longer than the heartbeat waits, with streams both ways.
