@@ -3,7 +3,7 @@
 #
 # For the scripts that run in virtual machines, which source it after setting $state, a folder that stays over boots, and $guest.
 # A check prints a line, `ok N what` or `not ok N what`; what one that failed has said follows behind '# '. At the end their number has to
-# follow: `1..N`. Each check is a function that is run with set -e.
+# follow: `1..N`. Each check is a function that is run with set -e. What it measures it can note for its line.
 mkdir -p "$state"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/root
 
@@ -29,9 +29,12 @@ until_well() {
     set -x
 }
 
+note() { echo "; $*" >"$state/note"; }
+
 check() { # FUNCTION WHAT
     number=$(($(cat "$state/number" 2>/dev/null || echo 0) + 1))
     echo "$number" >"$state/number"
+    : >"$state/note"
     start=$(date +%s%3N)
     (
         set -eux
@@ -40,7 +43,7 @@ check() { # FUNCTION WHAT
     status=$?
     took=$(($(date +%s%3N) - start))
     if [ "$status" -eq 0 ]; then
-        echo "ok $number $2 ($took ms)"
+        echo "ok $number $2 ($took ms$(cat "$state/note"))"
     else
         echo "not ok $number $2 ($took ms, status $status)"
         tail -n 60 "$state/said" | cut -c 1-500 | sed 's/^/# /'

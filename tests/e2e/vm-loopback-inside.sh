@@ -36,6 +36,15 @@ transport_loaded() {
     until_well [ -e /sys/module/vmw_vsock_vmci_transport ]
 }
 
+# The other ways to a host, which no such machine has: the kernel names the driver of virtio's device itself; Hyper-V's is loaded by the
+# package's rule, and must be one that this kernel could have.
+drivers() {
+    modinfo -F alias vmw_vsock_virtio_transport | grep -Fx 'virtio:d00000013v*'
+    module=$(sed -n 's/^SUBSYSTEM=="vmbus", .*RUN{builtin}+="kmod load \([a-z_]*\)"$/\1/p' /usr/lib/udev/rules.d/60-guestlink-agent.rules)
+    is "$module" hv_sock
+    modprobe --dry-run --verbose "$module" | grep '/hv_sock\.ko'
+}
+
 reached() {
     gl wait --timeout 50 "$guest"
     gl ls
@@ -176,16 +185,37 @@ no_way_out() {
     until_well connected
 }
 
+# As in a machine without such a device, which then gets one.
+no_transport() {
+    # A socket that is just being closed holds its transport.
+    systemctl stop guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
+    unloaded() { modprobe -r vsock_loopback vhost_vsock vsock_diag vsock && [ ! -e /sys/module/vsock ] && [ ! -e /dev/vsock ]; }
+    until_well unloaded
+    udevadm settle
+    systemctl start guestlink-agent.service
+    is "$(systemctl show --property ActiveState,ConditionResult --value guestlink-agent.service | sort | xargs)" "inactive no"
+    is "$(systemctl --failed --plain --no-legend)" ""
+    is "$(systemctl is-system-running)" running
+    modprobe vsock_loopback
+    until_well systemctl is-active guestlink-agent.service
+    systemctl start guestlink-hostd.service
+    until_well connected
+    gl exec "$guest" -- true
+}
+
 # ------------------------------------------------------------------ the order
 
 check boot "the system is up, no unit has failed"
 check modules "vsock_loopback is loaded, /dev/vsock is there"
 check units "agent and host daemon came up by themselves"
+check settings "systemd has taken the units' settings and conditions"
 check reached "the agent reached the host daemon over AF_VSOCK, from a port below 1024"
 
 if [ ! -e "$state/second" ]; then
     : >"$state/second"
     check looks "info, ping, doctor"
+    check drivers "the drivers of virtio and Hyper-V have the names that are asked for"
+    check not_in_container "in a container the agent would not start"
     check group_may "who is in the group may use the host daemon, who is not may not"
     check exec_root "exec as root: output, input, signal, 20 MB through cat"
     check exec_unconfined "with all that root has"
@@ -195,7 +225,8 @@ if [ ! -e "$state/second" ]; then
     check copy_tree "cp of a tree, there and back"
     check unprivileged_refused "who comes from an unprivileged port is refused"
     check cut_exec "exec goes on when the connection is cut"
-    check cut_copy "cp goes on when the connection is cut"
+    check cut_copy "cp to the guest goes on when the connection is cut"
+    check cut_copy_back "cp from the guest goes on when the connection is cut"
     check stopped "exec goes on when the agent was stopped for longer than the heartbeat waits"
     check background_stays "what was left in the background outlives the agent"
     check called "who calls starts the host daemon"
@@ -211,7 +242,7 @@ if [ ! -e "$state/second" ]; then
     check upgrade_host "the host's package is upgraded"
     check crash_agent "an agent that was killed or told to end is back"
     check crash_host "a host daemon that was killed is back; what ran has ended"
-    check gives_up "a host daemon that cannot start is given up after ten attempts, and starts when that is mended"
+    check gives_up "a host daemon that cannot start is given up after ten attempts, and comes back, with its socket, when that is mended"
     check identity "the keys are noted"
     # The end of this boot ends us; that it was by this is seen after it.
     reboot_inside >/dev/null 2>&1
@@ -220,6 +251,7 @@ if [ ! -e "$state/second" ]; then
 else
     check same_identity "after a reboot from inside an exec: the same agent, the same key"
     check no_way_out "an agent that looks for the host does not take a process of its own machine for it"
+    check no_transport "without a VM socket the agent does not start, and nothing fails; it starts when one comes"
     check transport_loaded "the sockets of VMware come with its device"
     check removed_and_back "removed: nothing runs, configuration and keys stay; installed again: all is as it was"
     check purged "purged: nothing is left"

@@ -118,12 +118,17 @@ needrestart_spares() {
 removed_and_back() {
     # What hostd knows of guests it writes as it ends.
     find /etc/guestlink /var/lib/guestlink -type f ! -name lock ! -name guests.json -exec sha256sum {} + | LC_ALL=C sort >/tmp/before
+    cat /tmp/before
+    for file in /etc/guestlink/agent.conf /etc/guestlink/hostd.conf /var/lib/guestlink/agent/agent.key; do
+        grep " $file\$" /tmp/before
+    done
     dpkg --remove guestlink-agent guestlink-host
     is "$(pgrep -l guestlink || true)" ""
     for unit in guestlink-agent.service guestlink-hostd.service guestlink-hostd.socket; do
         is "$(systemctl is-active "$unit" || true)" inactive
     done
-    [ ! -e /run/guestlink/control.sock ]
+    [ ! -e /run/guestlink ]
+    [ ! -e /usr/sbin/guestlink-agent ]
     cut -d ' ' -f 3- /tmp/before | xargs -d '\n' sha256sum | LC_ALL=C sort | diff /tmp/before -
     dpkg -i /debs/guestlink-agent_*.deb /debs/guestlink-host_*.deb
     systemctl is-active guestlink-agent.service guestlink-hostd.socket guestlink-hostd.service
