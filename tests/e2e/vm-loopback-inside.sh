@@ -240,6 +240,7 @@ if [ ! -e "$state/second" ]; then
     check stays_disabled "an agent that was disabled stays so, be it running or not"
     check needrestart_spares "needrestart in an exec does not restart the agent, which has old libraries"
     check upgrade_host "the host's package is upgraded"
+    check host_stays_stopped "a host daemon that was stopped stays so when its package is upgraded"
     check crash_agent "an agent that was killed or told to end is back"
     check crash_host "a host daemon that was killed is back; what ran has ended"
     check gives_up "a host daemon that cannot start is given up after ten attempts, and comes back, with its socket, when that is mended"

@@ -48,6 +48,15 @@ upgrade_host() {
     gl exec "$guest" -- true
 }
 
+host_stays_stopped() {
+    systemctl stop guestlink-hostd.socket guestlink-hostd.service
+    dpkg -i /debs/3/guestlink-host_*.deb
+    is "$(systemctl is-active guestlink-hostd.socket guestlink-hostd.service | xargs)" "inactive inactive"
+    systemctl start guestlink-hostd.service
+    systemctl is-active guestlink-hostd.socket
+    until_well connected
+}
+
 # From outside, with all that comes of it: what waits for an exec's end, and what udev has started again.
 upgraded_outside() {
     next_agent
