@@ -7,8 +7,8 @@ set -u
 cd /e2e || exit
 state=/e2e/state
 guest=inner
-# The inner machine needs two minutes to boot, and more where this one is busy.
-patience=400
+# The inner machine needs two minutes to boot, and where this one is busy eight.
+patience=600
 # shellcheck source=tests/e2e/vm-checks.sh
 . ./vm-checks.sh
 breaks=guestlink-hostd
