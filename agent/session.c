@@ -247,6 +247,9 @@ static void done(void *ctx, struct gl_handshake *h, struct gl_transport *t, cons
     struct gl_session *session = ctx;
     const struct gl_welcome *welcome = gl_handshake_welcome(h);
     const struct gl_hello *host = gl_handshake_peer(h);
+    /* With a resume, too: the host may have joined another site since. */
+    gl_host_trust_remember(session->trust, host);
+    gl_identity_take_certificate(session->identity, welcome->certificate, now_s());
     if (welcome->resume) {
         resume(session, welcome, t, early, early_len);
         return;
@@ -258,8 +261,6 @@ static void done(void *ctx, struct gl_handshake *h, struct gl_transport *t, cons
     gl_address_format(&gl_transport_peer(t)->address, address, sizeof(address));
     gl_info("connected to host \"%s\" (key %.16s) at %s, which calls this guest \"%s\"", host->name,
             fingerprint, address, welcome->name);
-    gl_host_trust_remember(session->trust, host);
-    gl_identity_take_certificate(session->identity, welcome->certificate, now_s());
     begin(session, h, t, early, early_len);
     gl_startup_notify("STATUS=Connected to the host");
 }

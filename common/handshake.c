@@ -501,7 +501,7 @@ void gl_handshake_fresh(struct gl_handshake *h, const uint8_t session[GL_ID_SIZE
 }
 
 void gl_handshake_offer(struct gl_handshake *h, const struct gl_resume_record *record,
-                        uint64_t epoch, const char *name)
+                        uint64_t epoch, const char *name, struct gl_slice certificate)
 {
     if (h->state != GL_HANDSHAKE_PROVEN)
         return;
@@ -520,6 +520,8 @@ void gl_handshake_offer(struct gl_handshake *h, const struct gl_resume_record *r
     m.epoch = epoch;
     m.record = &r;
     m.name = w->name;
+    if (certificate.len <= GL_HANDSHAKE_CERTIFICATE_MAX)
+        m.certificate = gl_message_bytes(certificate.data, certificate.len);
     append_message(h, GL_FRAME_WELCOME, &m);
     wait_for(h, PHASE_ANSWER);
 }

@@ -107,9 +107,10 @@ void gl_handshake_trust(struct gl_handshake *h); /* A, in CHECK */
 void gl_handshake_fresh(struct gl_handshake *h, const uint8_t session[GL_ID_SIZE],
                         enum gl_resume_reason refused, const char *name,
                         struct gl_slice certificate);
-/* B, in PROVEN. `epoch` is record->epoch + 1, whatever A's is: A ends the handshake otherwise. */
+/* B, in PROVEN; name and certificate as above. `epoch` is record->epoch + 1, whatever A's is: A
+ * ends the handshake otherwise. */
 void gl_handshake_offer(struct gl_handshake *h, const struct gl_resume_record *record,
-                        uint64_t epoch, const char *name);
+                        uint64_t epoch, const char *name, struct gl_slice certificate);
 void gl_handshake_accept(struct gl_handshake *h);                               /* A, in OFFERED */
 void gl_handshake_refuse(struct gl_handshake *h, enum gl_resume_reason reason); /* A, in OFFERED */
 /*

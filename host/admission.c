@@ -97,6 +97,12 @@ static void refuse(struct gl_admission *a, enum gl_status status, const char *te
     gl_greet_continue(a->greet);
 }
 
+static bool is_certified(const struct gl_admission *a, const struct gl_hello *hello)
+{
+    return hello->has_certificate && hello->certificate.role == GL__ROLE__ROLE_GUEST &&
+           memcmp(hello->certificate.site, a->daemon->site->site.public_key, GL_KEY_SIZE) == 0;
+}
+
 static void answer_fresh(struct gl_admission *a, enum gl_resume_reason reason)
 {
     const struct gl_trust_entry *entry = a->guest->entry;
@@ -105,6 +111,18 @@ static void answer_fresh(struct gl_admission *a, enum gl_resume_reason reason)
     a->resumes = false;
     randombytes_buf(a->terms.id, sizeof a->terms.id);
     gl_handshake_fresh(a->h, a->terms.id, reason, entry->name, certificate);
+    gl_slice_unref(&certificate);
+    gl_greet_continue(a->greet);
+}
+
+/* One that was there before this host changed its site needs a certificate of the new one. */
+static void offer(struct gl_admission *a, const struct gl_resume_record *ours)
+{
+    const struct gl_trust_entry *entry = a->guest->entry;
+    struct gl_slice certificate = {0};
+    if (!is_certified(a, gl_handshake_peer(a->h)))
+        certificate = gl_site_certify_guest(a->daemon->site, entry->key, entry->name, gl_now_s());
+    gl_handshake_offer(a->h, ours, a->epoch, entry->name, certificate);
     gl_slice_unref(&certificate);
     gl_greet_continue(a->greet);
 }
@@ -135,8 +153,7 @@ static void take_over(struct gl_admission *a, struct gl_session *session)
     a->epoch = ours.epoch + 1;
     a->resumes = true;
     memcpy(a->terms.id, gl_session_id(session), GL_ID_SIZE);
-    gl_handshake_offer(a->h, &ours, a->epoch, a->guest->entry->name);
-    gl_greet_continue(a->greet);
+    offer(a, &ours);
 }
 
 /* The old link, if there is one, is not another process that lives: resume or replace. */
@@ -232,12 +249,6 @@ static unsigned place_of(const struct gl_admission *a, char *out, size_t size)
     }
     gl_address_text(&place, out, size);
     return place.kind == GL_ADDRESS_HVSOCK ? QUOTA_MACHINE : QUOTA_DOOR;
-}
-
-static bool is_certified(const struct gl_admission *a, const struct gl_hello *hello)
-{
-    return hello->has_certificate && hello->certificate.role == GL__ROLE__ROLE_GUEST &&
-           memcmp(hello->certificate.site, a->daemon->site->site.public_key, GL_KEY_SIZE) == 0;
 }
 
 /* Certificates say only until when they are good. */

@@ -75,15 +75,31 @@ static void revoke_key(struct gl_call *call, const ProtobufCMessage *request)
 
 /* ------------------------------------------------------------------ the site */
 
-static void reply_site(struct gl_call *call, enum gl_status status, const struct gl_why *why)
+static void fail(struct gl_call *call, enum gl_status status, const struct gl_why *why)
+{
+    gl_call_finish(call, status, "%s", why->text);
+}
+
+static void reply_site(struct gl_call *call, bool key_changed)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
-    if (status == GL_STATUS_OK) {
-        Gl__Site site;
-        gl_host_fill_site(client->daemon->site, &site);
-        gl_call_reply(call, &site);
-    }
-    gl_call_finish(call, status, "%s", status == GL_STATUS_OK ? "" : why->text);
+    Gl__Site site;
+    gl_host_fill_site(client->daemon->site, &site);
+    site.key_changed = key_changed;
+    gl_call_reply(call, &site);
+    gl_call_finish(call, GL_STATUS_OK, NULL);
+}
+
+/* A guest learns of a new site from the host that it knows, and only when it greets: until then the
+ * site's other hosts are strangers to it. */
+static void reply_change(struct gl_call *call, const uint8_t before[GL_KEY_SIZE])
+{
+    struct gl_control_client *client = gl_call_dispatch_context(call);
+    struct gl_daemon *daemon = client->daemon;
+    bool changed = memcmp(before, daemon->site->site.public_key, GL_KEY_SIZE) != 0;
+    if (changed)
+        gl_sessions_redial(daemon, "this host has another site, which it is to learn");
+    reply_site(call, changed);
 }
 
 /* The rules, for a call that is about no guest. */
@@ -101,18 +117,24 @@ static bool may(struct gl_call *call)
 static void site(struct gl_call *call, const ProtobufCMessage *request)
 {
     (void)request;
-    reply_site(call, GL_STATUS_OK, NULL);
+    reply_site(call, false);
 }
 
 static void site_init(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
+    struct gl_site *site = client->daemon->site;
     const Gl__SiteInit *init = (const Gl__SiteInit *)request;
+    uint8_t before[GL_KEY_SIZE];
     struct gl_why why;
-    if (may(call))
-        reply_site(call,
-                   gl_site_init(client->daemon->site, init->name, init->force, gl_now_s(), &why),
-                   &why);
+    if (!may(call))
+        return;
+    memcpy(before, site->site.public_key, sizeof before);
+    enum gl_status status = gl_site_init(site, init->name, init->force, gl_now_s(), &why);
+    if (status == GL_STATUS_OK)
+        reply_change(call, before);
+    else
+        fail(call, status, &why);
 }
 
 /* The bundle has the site's secret: rules do not count here, only who could read the key's file
@@ -141,13 +163,19 @@ static void site_export(struct gl_call *call, const ProtobufCMessage *request)
 static void site_join(struct gl_call *call, const ProtobufCMessage *request)
 {
     struct gl_control_client *client = gl_call_dispatch_context(call);
-    const Gl__SiteBundle *bundle = (const Gl__SiteBundle *)request;
+    struct gl_site *site = client->daemon->site;
+    const Gl__SiteJoin *join = (const Gl__SiteJoin *)request;
+    uint8_t before[GL_KEY_SIZE];
     struct gl_why why;
-    if (may(call))
-        reply_site(call,
-                   gl_site_join(client->daemon->site, bundle->bundle.data, bundle->bundle.len,
-                                gl_now_s(), &why),
-                   &why);
+    if (!may(call))
+        return;
+    memcpy(before, site->site.public_key, sizeof before);
+    enum gl_status status =
+        gl_site_join(site, join->bundle.data, join->bundle.len, join->force, gl_now_s(), &why);
+    if (status == GL_STATUS_OK)
+        reply_change(call, before);
+    else
+        fail(call, status, &why);
 }
 
 /* Sorted by name. */
@@ -171,7 +199,7 @@ static const struct gl_method methods[] = {
      .request_max = REQUEST_MAX,
      .start = site_init},
     {.name = "site_join",
-     .request = &gl__site_bundle__descriptor,
+     .request = &gl__site_join__descriptor,
      .request_max = BUNDLE_MAX,
      .start = site_join},
     {0},

@@ -273,6 +273,18 @@ void gl_sessions_dismiss(struct gl_daemon *daemon, enum gl_status status, const 
     }
 }
 
+void gl_sessions_redial(struct gl_daemon *daemon, const char *why)
+{
+    gl_admission_cancel_all(daemon, NULL);
+    GL_LIST_FOREACH_SAFE (node, &daemon->sessions) {
+        struct gl_session *session = GL_CONTAINER_OF(node, struct gl_session, node);
+        if (!session->guest || !gl_session_is_attached(session))
+            continue;
+        gl_link_detach(session->link);
+        on_detached(session, why);
+    }
+}
+
 /* All at once, so that the store is written once a minute, however many guests there are. */
 void gl_sessions_touch(struct gl_daemon *daemon)
 {

@@ -34,6 +34,10 @@ void gl_session_dismiss(struct gl_guest *guest, enum gl_status status, const cha
 /* All of the daemon's, when it stops. */
 void gl_sessions_dismiss(struct gl_daemon *daemon, enum gl_status status, const char *text);
 
+/* Cuts all connections of guests, and greetings in progress: the agents dial again, the sessions go
+ * on, and each agent sees what this host shows in its hello now. */
+void gl_sessions_redial(struct gl_daemon *daemon, const char *why);
+
 /* Puts what was heard last into the trust store, of those where it is a minute behind. */
 void gl_sessions_touch(struct gl_daemon *daemon);
 

@@ -381,8 +381,21 @@ static bool read_bundle(struct bundle *bundle, char *text)
     return strcmp(fingerprint, bundle->fingerprint) == 0;
 }
 
-enum gl_status gl_site_join(struct gl_site *site, const void *data, size_t len, uint64_t now_s,
-                            struct gl_why *why)
+static bool may_leave(const struct gl_site *site, const struct gl_key *key, bool force,
+                      struct gl_why *why)
+{
+    if (site->automatic || force ||
+        memcmp(site->site.public_key, key->public_key, GL_KEY_SIZE) == 0)
+        return true;
+    gl_why(why, 0,
+           "this host belongs to site '%s' already, whose key would be lost here: export it first, "
+           "then join with --force",
+           site->name);
+    return false;
+}
+
+enum gl_status gl_site_join(struct gl_site *site, const void *data, size_t len, bool force,
+                            uint64_t now_s, struct gl_why *why)
 {
     enum gl_status status = GL_STATUS_INVALID;
     struct bundle bundle = {0};
@@ -391,12 +404,15 @@ enum gl_status gl_site_join(struct gl_site *site, const void *data, size_t len, 
         return status;
     }
     char *text = gl_strndup(data, len);
-    if (read_bundle(&bundle, text))
-        status = adopt(site, &bundle.key, bundle.name, now_s, why);
-    else
+    if (read_bundle(&bundle, text)) {
+        status = may_leave(site, &bundle.key, force, why)
+                     ? adopt(site, &bundle.key, bundle.name, now_s, why)
+                     : GL_STATUS_EXISTS;
+    } else {
         gl_why(why, 0,
                "this is not a site's bundle, as `guestlink trust site export` makes it, or it is "
                "damaged");
+    }
     gl_key_wipe(&bundle.key);
     gl_secure_free(text, len + 1);
     return status;

@@ -64,8 +64,12 @@ enum gl_status gl_site_init(struct gl_site *site, const char *name, bool force, 
                             struct gl_why *why);
 /* The bundle; wipe it (gl_secure_free) after use. */
 char *gl_site_export(const struct gl_site *site);
-/* INVALID: no bundle, or damaged. The host's key stays; it is certified anew. */
-enum gl_status gl_site_join(struct gl_site *site, const void *bundle, size_t len, uint64_t now_s,
-                            struct gl_why *why);
+/*
+ * INVALID: no bundle, or damaged. EXISTS: the host belongs to another site already that was not
+ * made at first start, whose secret nobody else may have; unless force. The host's key stays; it is
+ * certified anew.
+ */
+enum gl_status gl_site_join(struct gl_site *site, const void *bundle, size_t len, bool force,
+                            uint64_t now_s, struct gl_why *why);
 
 #endif

@@ -18,6 +18,8 @@
 #define STDIN  0
 #define STDOUT 1
 
+#define FORCE_GOES "--force goes with trust site init and trust site join"
+
 #define BUNDLE_MAX (64u * 1024) /* bytes of an exported site */
 
 /* ------------------------------------------------------------------ guests' keys */
@@ -126,6 +128,10 @@ static void show_site(void *ctx, const ProtobufCMessage *item)
     char *host = gl_escape_dup(site->host_name);
     printf("site  %s, key %s\nhost  %s, key %s\n", name, site->fingerprint, host,
            site->host_fingerprint);
+    if (site->key_changed)
+        printf("The site's key is another one than before: connected guests learn it now, others "
+               "when they\nnext connect to this host. Until then they refuse the other hosts of "
+               "the site.\n");
     gl_free(name);
     gl_free(host);
 }
@@ -214,9 +220,9 @@ static int site_export(struct gl_cli *cli, int argc, char **argv)
     return 0;
 }
 
-static int site_join(struct gl_cli *cli, int argc, char **argv)
+static int site_join(struct gl_cli *cli, int argc, char **argv, bool force)
 {
-    Gl__SiteBundle request = GL__SITE_BUNDLE__INIT;
+    Gl__SiteJoin request = GL__SITE_JOIN__INIT;
     if (argc != 1)
         return gl_cli_usage(cli, "trust site join wants the FILE that 'trust site export' wrote");
     bool named = strcmp(argv[0], "-") != 0;
@@ -234,6 +240,7 @@ static int site_join(struct gl_cli *cli, int argc, char **argv)
             gl_cli_error(cli, NULL, GL_STATUS_INVALID, "%s cannot be read or is too big", argv[0]);
     } else {
         request.bundle = (ProtobufCBinaryData){len, bundle};
+        request.force = force;
         status = site_call(cli, "site_join", &request, GL_FLAG_SECRET);
     }
     gl_secure_free(bundle, BUNDLE_MAX + 1);
@@ -246,12 +253,12 @@ static int trust_site(struct gl_cli *cli, int argc, char **argv, bool force)
         return site_show(cli);
     if (strcmp(argv[0], "init") == 0)
         return site_init(cli, argc - 1, argv + 1, force);
+    if (strcmp(argv[0], "join") == 0)
+        return site_join(cli, argc - 1, argv + 1, force);
     if (force)
-        return gl_cli_usage(cli, "--force goes with trust site init");
+        return gl_cli_usage(cli, FORCE_GOES);
     if (strcmp(argv[0], "export") == 0)
         return site_export(cli, argc - 1, argv + 1);
-    if (strcmp(argv[0], "join") == 0)
-        return site_join(cli, argc - 1, argv + 1);
     return gl_cli_usage(cli, "trust site has no '%s'", argv[0]);
 }
 
@@ -273,7 +280,7 @@ static int run(struct gl_cli *cli, int argc, char **argv)
     if (strcmp(verb, "site") == 0)
         return trust_site(cli, argc, argv, force);
     if (force)
-        return gl_cli_usage(cli, "--force goes with trust site init");
+        return gl_cli_usage(cli, FORCE_GOES);
     if (strcmp(verb, "ls") == 0)
         return trust_ls(cli, argc, argv);
     if (strcmp(verb, "accept") == 0)
@@ -287,7 +294,7 @@ const struct gl_command gl_command_trust = {
     .name = "trust",
     .synopsis = "ls | accept FINGERPRINT|GUEST | revoke GUEST | site [init [--force] NAME | "
                 "export [FILE] | "
-                "join FILE]",
+                "join [--force] FILE]",
     .summary = "Show and decide which guests' keys are accepted; manage the site.",
     .help =
         "  ls               each guest's key, whether it is trusted, and why not\n"
@@ -309,11 +316,19 @@ const struct gl_command gl_command_trust = {
         "  site             the site that this host belongs to, and the keys\n"
         "  site init NAME   give the site that this host made for itself at its first start a "
         "name;\n"
-        "                   its key stays. --force makes a new site with a new key, and guests "
-        "that\n"
-        "                   pinned the old one must be told\n"
+        "                   its key stays. --force makes a new site with a new key, which guests "
+        "learn\n"
+        "                   as with join\n"
         "  site export FILE write the site, with its secret key, for another host to join\n"
-        "  site join FILE   belong to that site from now on: its guests trust this host\n",
+        "  site join FILE   belong to that site from now on: its guests trust this host. Connected "
+        "guests\n"
+        "                   that know this host learn the site now, without an end to what runs, "
+        "others\n"
+        "                   when they next connect to this host; until then they refuse the site's "
+        "other\n"
+        "                   hosts. --force leaves a site that was named or joined before, whose "
+        "key is\n"
+        "                   lost here\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -66,7 +66,7 @@ static void decide(struct gl_handshake *h, unsigned mode)
         break;
     case GL_HANDSHAKE_PROVEN:
         if (mode & RESUME)
-            gl_handshake_offer(h, &r, 4, "name");
+            gl_handshake_offer(h, &r, 4, "name", (struct gl_slice){0});
         else if (mode & REFUSE)
             gl_handshake_fail(h, GL_STATUS_REVOKED, "text");
         else

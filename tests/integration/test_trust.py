@@ -390,6 +390,66 @@ def test_a_guest_refuses_a_host_of_no_site_that_it_knows(make_world):
     first.wait_guest()
 
 
+def host_of_another_site(make_world, first):
+    """A host of a site of its own, whose bundle it gives; stopped, to listen where the first does."""
+    other = make_world(hostd_conf="trust = approve\n")
+    other.start_hostd()
+    other.gl("trust", "site", "init", "yard", check=True)
+    bundle = other.path("bundle")
+    other.gl("trust", "site", "export", bundle, check=True)
+    other.hostd.stop()
+    other.guests = other.connect = first.guests
+    return other, bundle
+
+
+def test_a_connected_guest_learns_the_site_that_its_host_joins(make_world):
+    """Else the other hosts of the site would be strangers to it, until it came back to this one."""
+    first = make_world()
+    first.start()
+    second, bundle = host_of_another_site(make_world, first)
+    client = first.popen("exec", "-i", "g1", "--", "sh", "-c", "echo up; read x; echo $x; exit 7",
+                         stdin=subprocess.PIPE)
+    assert client.stdout.readline() == b"up\n"
+    resumes = first.guest()["resumes"]
+
+    said = first.gl("trust", "site", "join", bundle, check=True).out
+    assert "connected guests learn" in said and "next connect to this host" in said, said
+    until(lambda: (g := first.guest())["resumes"] > resumes and g["state"] == "connected",
+          "its session goes on over another connection")
+    out, _ = client.communicate(b"on\n", timeout=60)
+    assert (client.returncode, out) == (7, b"on\n")
+    again = first.gl("--json", "trust", "site", "join", bundle, check=True).json["site"]
+    assert not again["key_changed"] and first.guest()["resumes"] == resumes + 1
+
+    first.hostd.stop()
+    second.start_hostd()
+    second.wait_guest()  # and is let in, though never accepted there: it was given a certificate
+    assert second.gl("exec", "g1", "--", "echo", "moved").stdout == b"moved\n"
+
+
+def test_a_site_that_people_made_is_not_dropped_unasked(make_world):
+    world = make_world()
+    world.start()
+    _, bundle = host_of_another_site(make_world, world)
+    world.gl("trust", "site", "init", "house", check=True)
+    own = world.gl("--json", "trust", "site", check=True).json["site"]
+    fails(world.gl("trust", "site", "join", bundle), "'house'", "--force")
+    refused = world.gl("--json", "trust", "site", "join", bundle)
+    assert json.loads(refused.stderr)["error"]["code"] == "EXISTS"
+    assert world.gl("--json", "trust", "site", check=True).json["site"] == own
+    mine = world.gl("trust", "site", "export", "-", check=True).stdout
+    world.gl("trust", "site", "join", "-", stdin=mine, check=True)  # its own: nothing is lost
+    joined = world.gl("--json", "trust", "site", "join", "--force", bundle, check=True).json["site"]
+    assert joined["name"] == "yard" and joined["key_changed"]
+    world.wait_guest()
+    # So does a new key of its own, as far as guests are concerned.
+    resumes = world.guest()["resumes"]
+    said = world.gl("trust", "site", "init", "--force", "shed", check=True).out
+    assert "connected guests learn" in said, said
+    until(lambda: world.guest()["resumes"] > resumes, "the guest learns the new key")
+    fails(world.gl("trust", "site", "export", "--force", "-"), "--force", status=2)
+
+
 def test_what_is_wrong_with_a_bundle_is_said(world):
     good = world.gl("trust", "site", "export", "-", check=True).stdout
     before = world.gl("--json", "trust", "site", check=True).json["site"]

@@ -51,7 +51,7 @@ static void decide_proven(struct side *s, struct gl_handshake *h)
     if (s->reject)
         gl_handshake_fail(h, GL_STATUS_REVOKED, "key was revoked by an administrator");
     else if (s->offer && gl_handshake_state(h) == GL_HANDSHAKE_PROVEN)
-        gl_handshake_offer(h, &record, 5, "web");
+        gl_handshake_offer(h, &record, 5, "web", (struct gl_slice){0});
     else
         gl_handshake_fresh(h, session, GL_RESUME_OK, "web-1", GL_SLICE_EMPTY);
 }

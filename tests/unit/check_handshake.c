@@ -85,9 +85,12 @@ START_TEST(resume_accepted)
     ck_assert_uint_eq(a->resume.epoch, want.epoch);
 
     record.tx_count = 99;
-    gl_handshake_offer(p.b, &record, 4, "web");
+    struct gl_slice shown = gl_slice_copy("a certificate", 13);
+    gl_handshake_offer(p.b, &record, 4, "web", shown);
+    gl_slice_unref(&shown);
     ck_assert_int_eq(carry(p.b, p.a), GL_HANDSHAKE_OFFERED);
     ck_assert(gl_handshake_welcome(p.a)->resume);
+    ck_assert_uint_eq(gl_handshake_welcome(p.a)->certificate.len, 13);
     ck_assert_uint_eq(gl_handshake_welcome(p.a)->record.tx_count, 99);
     ck_assert_uint_eq(gl_handshake_welcome(p.a)->epoch, 4);
     ck_assert_int_eq(gl_handshake_state(p.b), GL_HANDSHAKE_WAIT);
@@ -103,7 +106,7 @@ START_TEST(resume_refused_by_a)
 {
     struct pair p = pair_proven(true);
     struct gl_resume_record record = a_record();
-    gl_handshake_offer(p.b, &record, 4, NULL);
+    gl_handshake_offer(p.b, &record, 4, NULL, (struct gl_slice){0});
     ck_assert_int_eq(carry(p.b, p.a), GL_HANDSHAKE_OFFERED);
     gl_handshake_refuse(p.a, GL_RESUME_HASH);
     ck_assert_int_eq(carry(p.a, p.b), GL_HANDSHAKE_REFUSED);
@@ -168,7 +171,7 @@ START_TEST(byte_by_byte)
     ck_assert_int_eq(carry_bytewise(p.b, p.a), GL_HANDSHAKE_CHECK);
     gl_handshake_trust(p.a);
     ck_assert_int_eq(carry_bytewise(p.a, p.b), GL_HANDSHAKE_PROVEN);
-    gl_handshake_offer(p.b, &record, 4, NULL);
+    gl_handshake_offer(p.b, &record, 4, NULL, (struct gl_slice){0});
     ck_assert_int_eq(carry_bytewise(p.b, p.a), GL_HANDSHAKE_OFFERED);
     gl_handshake_refuse(p.a, GL_RESUME_EPOCH);
     ck_assert_int_eq(carry_bytewise(p.a, p.b), GL_HANDSHAKE_REFUSED);
@@ -216,7 +219,7 @@ START_TEST(decisions_out_of_place_do_nothing)
     gl_handshake_accept(p.a);
     gl_handshake_refuse(p.a, GL_RESUME_HASH);
     gl_handshake_fresh(p.a, session, GL_RESUME_OK, NULL, GL_SLICE_EMPTY);
-    gl_handshake_offer(p.a, &record, 2, NULL);
+    gl_handshake_offer(p.a, &record, 2, NULL, (struct gl_slice){0});
     ck_assert_int_eq(gl_handshake_state(p.a), GL_HANDSHAKE_WAIT);
     ck_assert_uint_eq(gl_handshake_output(p.a).len, 0);
     gl_handshake_fail(p.b, GL_STATUS_REVOKED, "no");
@@ -338,7 +341,7 @@ static int run_changed(struct change *change)
     at = AUTH;
     if (!carry_changed(p.a, p.b, at, change, GL_HANDSHAKE_PROVEN))
         goto done;
-    gl_handshake_offer(p.b, &record, 4, "web");
+    gl_handshake_offer(p.b, &record, 4, "web", (struct gl_slice){0});
     at = WELCOME;
     if (!carry_changed(p.b, p.a, at, change, GL_HANDSHAKE_OFFERED))
         goto done;

@@ -495,7 +495,7 @@ START_TEST(early_frames_wait)
     ck_assert_int_eq(feed(p.b, f.data, f.len + 20, &used), GL_HANDSHAKE_PROVEN);
     ck_assert_uint_eq(used, f.len);
     struct gl_resume_record record = a_record();
-    gl_handshake_offer(p.b, &record, 4, NULL);
+    gl_handshake_offer(p.b, &record, 4, NULL, (struct gl_slice){0});
     feed(p.b, f.data + f.len, 20, NULL);
     ASSERT_FAILED(p.b, "unexpected frame");
     pair_free(&p);

@@ -282,7 +282,7 @@ static void decide_proven(struct gl_handshake *h)
         gl_link_detach(b.link);
         gl_mux_record(gl_link_mux(b.link), &record);
         ck_assert_int_eq(gl_mux_check(gl_link_mux(b.link), &hello->resume, CAP), GL_RESUME_OK);
-        gl_handshake_offer(h, &record, record.epoch + 1, NULL);
+        gl_handshake_offer(h, &record, record.epoch + 1, NULL, (struct gl_slice){0});
         return;
     }
     forget_session(&b);

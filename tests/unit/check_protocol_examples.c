@@ -526,7 +526,8 @@ static void part_resume(void)
     uint32_t cap = gl_handshake_payload_max(b.handshake);
     ck_assert_int_eq(gl_mux_check(b.mux, &gl_handshake_peer(b.handshake)->resume, cap),
                      GL_RESUME_OK);
-    gl_handshake_offer(b.handshake, &record_b, gl_mux_epoch(b.mux) + 1, "web");
+    gl_handshake_offer(b.handshake, &record_b, gl_mux_epoch(b.mux) + 1, "web",
+                       (struct gl_slice){0});
     send(&b, &a);
     const struct gl_welcome *w = gl_handshake_welcome(a.handshake);
     ck_assert_int_eq(gl_mux_check(a.mux, &w->record, cap), GL_RESUME_OK);

@@ -74,7 +74,8 @@ static void host_decides(void *ctx, struct gl_greet *greet, struct gl_handshake 
                gl_mux_check(gl_link_mux(host->link), &guest->resume, 65536) == GL_RESUME_OK) {
         gl_link_detach(host->link);
         gl_mux_record(gl_link_mux(host->link), &record);
-        gl_handshake_offer(h, &record, gl_mux_epoch(gl_link_mux(host->link)) + 1, "guest");
+        gl_handshake_offer(h, &record, gl_mux_epoch(gl_link_mux(host->link)) + 1, "guest",
+                           (struct gl_slice){0});
     } else {
         gl_handshake_fresh(h, session, guest->has_resume ? GL_RESUME_UNKNOWN_SESSION : GL_RESUME_OK,
                            "guest", GL_SLICE_EMPTY);

@@ -110,7 +110,7 @@ START_TEST(a_site_moves_by_its_bundle)
     ck_assert_str_ne(one->fingerprint, two->fingerprint);
     ck_assert_int_eq(gl_site_init(one, "north", false, NOW, &why), GL_STATUS_OK);
     char *bundle = gl_site_export(one);
-    ck_assert_int_eq(gl_site_join(two, bundle, strlen(bundle), NOW, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_site_join(two, bundle, strlen(bundle), false, NOW, &why), GL_STATUS_OK);
     ck_assert_str_eq(two->fingerprint, one->fingerprint);
     ck_assert_str_eq(two->name, "north");
     ck_assert_str_ne(two->host_fingerprint, one->host_fingerprint);
@@ -119,6 +119,14 @@ START_TEST(a_site_moves_by_its_bundle)
     two = open_in(other_directory);
     ck_assert_str_eq(two->fingerprint, one->fingerprint);
     ck_assert_int_eq(gl_site_init(two, "south", false, NOW, &why), GL_STATUS_EXISTS);
+    /* It has no other copy of a key of its own, maybe; its own bundle changes nothing. */
+    size_t len = strlen(bundle);
+    ck_assert_int_eq(gl_site_join(two, bundle, len, false, NOW, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_site_init(two, "south", true, NOW, &why), GL_STATUS_OK);
+    ck_assert_int_eq(gl_site_join(two, bundle, len, false, NOW, &why), GL_STATUS_EXISTS);
+    ck_assert_str_eq(two->name, "south");
+    ck_assert_int_eq(gl_site_join(two, bundle, len, true, NOW, &why), GL_STATUS_OK);
+    ck_assert_str_eq(two->fingerprint, one->fingerprint);
     gl_free(bundle);
     gl_site_free(one);
     gl_site_free(two);
@@ -156,13 +164,15 @@ START_TEST(damaged_bundles_are_refused)
     for (size_t i = secret; i < len; i++) {
         char *bad = gl_memdup(bundle, len + 1);
         bad[i] = bad[i] == 'A' ? 'B' : 'A';
-        ck_assert_msg(gl_site_join(two, bad, len, NOW, &why) == GL_STATUS_INVALID, "byte %zu", i);
+        ck_assert_msg(gl_site_join(two, bad, len, false, NOW, &why) == GL_STATUS_INVALID,
+                      "byte %zu", i);
         gl_free(bad);
     }
     for (size_t n = 0; n < len - 1; n++)
-        ck_assert_int_eq(gl_site_join(two, bundle, n, NOW, &why), GL_STATUS_INVALID);
-    ck_assert_int_eq(gl_site_join(two, NULL, 0, NOW, &why), GL_STATUS_INVALID);
-    ck_assert_int_eq(gl_site_join(two, "guestlink site 1\0", 17, NOW, &why), GL_STATUS_INVALID);
+        ck_assert_int_eq(gl_site_join(two, bundle, n, false, NOW, &why), GL_STATUS_INVALID);
+    ck_assert_int_eq(gl_site_join(two, NULL, 0, false, NOW, &why), GL_STATUS_INVALID);
+    ck_assert_int_eq(gl_site_join(two, "guestlink site 1\0", 17, false, NOW, &why),
+                     GL_STATUS_INVALID);
     ck_assert_str_ne(two->fingerprint, site->fingerprint);
     gl_free(bundle);
     gl_site_free(site);
