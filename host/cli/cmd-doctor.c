@@ -28,6 +28,7 @@ struct doctor {
     const char *guest; /* as the user calls it; NULL: all */
     char *name;        /* of that one */
     bool bad, seen, refused;
+    bool connected;         /* that one, so that its agent can be asked */
     uint64_t known, listed; /* guests that the daemon has, and that it shows this user */
     json_t *checks;
 };
@@ -185,7 +186,8 @@ static void look_at_guest(void *ctx, const ProtobufCMessage *item)
     default:
         break;
     }
-    if (guest->state == GL__GUEST_STATE__GUEST_STATE_CONNECTED)
+    d->connected = guest->state == GL__GUEST_STATE__GUEST_STATE_CONNECTED;
+    if (d->connected)
         say(d, VERDICT_OK, "", "guest %s is connected from %s, %s, %" PRIu64 " resumes",
             guest->name, guest->address, guest->software, guest->resumes);
     else
@@ -249,7 +251,7 @@ static void look_at_one(struct doctor *d)
         look_at_none(d);
     else if (status != GL_STATUS_OK)
         say(d, VERDICT_BAD, "", "%s", outcome.text);
-    else if (!d->bad)
+    else if (d->connected)
         look_at_link(d);
 }
 

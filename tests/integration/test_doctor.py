@@ -2,6 +2,7 @@
 """doctor names what keeps a guest out, and what to type."""
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 import wire
-from world import until
+from world import SOURCE, until
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 
@@ -133,10 +134,28 @@ def test_a_configuration_that_was_refused(world):
     world.hostd.wait_log("NOT read again")
     verdict, advice = about(findings(world), "configuration was refused", world.hostd_conf + ":2")
     assert verdict == "bad" and "SIGHUP" in advice
+    # Nor is it a reason not to look at a guest.
+    assert about(findings(world, "g1"), "its agent answers within")[0] == "ok"
     world.write(world.hostd_conf, good)
     world.hostd.signal(signal.SIGHUP)
     world.hostd.wait_log("hostd.conf: read again")
     assert not any("configuration" in finding for finding in findings(world, status=0))
+
+
+@needs_root
+def test_the_rule_of_the_example_lets_its_user_look(make_world):
+    """As the manual and hostd.conf.example have it, for another user."""
+    texts = [open(os.path.join(SOURCE, path), encoding="utf-8").read()
+             for path in ("doc/man/guestlink-hostd.conf.5", "packaging/hostd.conf.example")]
+    rules = [re.search(r"^(?:# )?(allow \{ user = .*web.*\})", text, re.M)[1] for text in texts]
+    assert rules[0].split("service")[1] == rules[1].split("service")[1]
+    other = pwd.getpwnam("nobody")
+    user = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": [], "cwd": "/"}
+    world = make_world(name="web1", hostd_conf='control-mode = "0666"\n'
+                       + rules[0].replace("alice", "nobody") + "\n")
+    world.start()
+    assert about(findings(world, "web1", status=0, **user), "its agent answers within")[0] == "ok"
+    assert world.gl("exec", "web1", "--", "true", **user).returncode == 0
 
 
 @needs_root
