@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "mem.h"
 #include "sys.h"
+#include "utf8.h"
 
 static const char help_format[] =
     "Usage: guestlink-agent [OPTION]...\n"
@@ -111,6 +112,8 @@ static enum gl_options_result take(struct gl_settings_options *options, int opti
     case OPTION_NAME:
         if (!*value || strlen(value) > 255)
             return bad("--name: a name has 1 to 255 bytes");
+        if (!gl_utf8_valid(value, strlen(value)))
+            return bad("--name %s: this is not UTF-8", value);
         options->name = value;
         return GL_OPTIONS_RUN;
     case OPTION_STATE:

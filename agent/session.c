@@ -13,6 +13,7 @@
 #include "service.h"
 #include "startup.h"
 #include "sys.h"
+#include "utf8.h"
 
 /* A job that ignores TERM gets 5 s before KILL (services/exec.c); then it takes a moment to end. */
 #define STOP_MS 6000u
@@ -115,6 +116,19 @@ static bool generation_changed(const struct gl_session *session)
            memcmp(generation, session->generation, sizeof(generation)) != 0;
 }
 
+/* Whoever called the machine so did not choose a name for the host, which takes text only. */
+static void make_text(char *name)
+{
+    size_t left = strlen(name), n;
+    for (char *p = name; *p; p += n, left -= n) {
+        n = gl_utf8_char_len(p, left);
+        if (n == 0) {
+            *p = '-';
+            n = 1;
+        }
+    }
+}
+
 static void prepare_resume(struct gl_session *session, struct gl_hello *hello)
 {
     if (session->link && generation_changed(session))
@@ -138,10 +152,12 @@ static void prepare(void *ctx, struct gl_handshake_config *config)
     memcpy(hello->instance, session->instance, sizeof(hello->instance));
     snprintf(hello->software, sizeof(hello->software), "guestlink-agent %s (%s)", PACKAGE_VERSION,
              GL_OS_NAME);
-    if (settings->name)
+    if (settings->name) {
         snprintf(hello->name, sizeof(hello->name), "%s", settings->name);
-    else
+    } else {
         gl_sys_hostname(hello->name, sizeof(hello->name));
+        make_text(hello->name);
+    }
     hello->has_machine = identity->has_machine;
     memcpy(hello->machine, identity->machine, sizeof(hello->machine));
     prepare_resume(session, hello);

@@ -381,6 +381,35 @@ def test_wrong_usage_of_a_daemon(shared, name, args):
     assert err.startswith(name + ": ") and err.count("\n") == 1 and err.strip().isprintable(), err
 
 
+@pytest.mark.parametrize("name", [b"h\xfcbsch", b"\xed\xa0\x80"], ids=["latin", "surrogate"])
+def test_a_name_that_is_no_text(shared, name):
+    """The host would take a hello with it for a breach of the protocol."""
+    never = f"unix:{shared.dir}/never"
+    status, err = run_daemon(shared, "guestlink-agent", "--connect", never, "--name", name, "--state",
+                             shared.dir + "/never-state")
+    assert status == 2 and err.count("\n") == 1 and "--name" in err and "UTF-8" in err, err
+    path = shared.path("name.conf")
+    with open(path, "wb") as file:
+        file.write(b'\nname = "' + name + b'"\n')
+    status, err = run_daemon(shared, "guestlink-agent", "--connect", never, "--config", path,
+                             "--state", shared.dir + "/never-state")
+    assert status == 1 and err.count("\n") == 1 and "UTF-8" in err, err
+
+
+def test_a_host_name_that_is_no_text(make_world):
+    """It is made to fit: whoever called the machine so did not choose a name for guestlink."""
+    world = make_world(name=None)
+    set_name = 'printf "h\\374bsch" >/proc/sys/kernel/hostname && exec "$@"'
+    wrapper = ["unshare", "-u", "sh", "-c", set_name, "sh"]
+    if subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("cannot give a program another host name")
+    world.start_hostd()
+    world.daemon("guestlink-agent", [
+        "--connect", f"unix:{world.guests}", "--state", world.dir + "/fit", "--config",
+        world.write(world.dir + "/fit.conf", "")], "agent-fit.log", wrapper=wrapper)
+    world.wait_guest("h-bsch")
+
+
 @pytest.mark.parametrize("args", [["--listen="], ["--listen", ""], ["--state=", "--listen"], ["--config="]])
 def test_a_value_that_is_empty_is_told_by_its_option(shared, args):
     status, err = run_daemon(shared, "guestlink-hostd", "--log-level", "info", *args)
