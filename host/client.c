@@ -96,6 +96,7 @@ static const struct gl_greet_events client_greet_events = {
 
 static void client_explain(struct gl_client *client, int error)
 {
+    enum gl_status status = GL_STATUS_UNAVAILABLE;
     char line[sizeof(client->outcome.text)];
     uv_fs_t request;
     bool is_file = error == UV_ECONNREFUSED &&
@@ -122,13 +123,14 @@ static void client_explain(struct gl_client *client, int error)
         snprintf(line, sizeof(line),
                  "no permission to open %s: run as root or as a member of the group that owns it",
                  client->path);
+        status = GL_STATUS_PERMISSION_DENIED;
         break;
     default:
         snprintf(line, sizeof(line), "cannot connect to the host daemon at %s: %s", client->path,
                  error == UV_ENOTSUP ? gl_transport_error_text(&client->address, error)
                                      : uv_strerror(error));
     }
-    client_settle(client, GL_STATUS_UNAVAILABLE, line);
+    client_settle(client, status, line);
 }
 
 static void client_explain_address(struct gl_client *client, const char *why)

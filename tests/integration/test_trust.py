@@ -571,5 +571,7 @@ def test_the_control_socket_is_its_owners_alone(world):
         pytest.skip("needs root to be somebody else")
     result = world.gl("ls", user=65534, group=65534, extra_groups=[], cwd="/")
     fails(result, "permission", world.control)
+    result = world.gl("--json", "ls", user=65534, group=65534, extra_groups=[], cwd="/")
+    assert json.loads(result.stderr)["error"]["code"] == "PERMISSION_DENIED", result
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(world.control)  # as root
