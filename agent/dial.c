@@ -155,18 +155,40 @@ static bool is_about_key(enum gl_status status)
     return status == GL_STATUS_PENDING || status == GL_STATUS_KEY_MISMATCH;
 }
 
+#define ACCEPT "guestlink trust accept "
+
+/* How much of the host's text is left without its own advice to accept this key, which is ours. */
+static int without_advice(const struct gl_dial *dial, const char *text)
+{
+    char advice[sizeof(ACCEPT) + GL_FINGERPRINT_SIZE];
+    snprintf(advice, sizeof(advice), ACCEPT "%s", dial->fingerprint);
+    size_t len = strlen(text), end = strlen(advice);
+    if (len < end || strcmp(text + len - end, advice) != 0)
+        return (int)len;
+    len -= end;
+    for (size_t i = len; i > 0; i--)
+        if (text[i - 1] == ';')
+            return (int)i - 1;
+    while (len > 0 && strchr(": ", text[len - 1]))
+        len--;
+    return (int)len;
+}
+
 static void on_failed(void *ctx, struct gl_greet *greet, enum gl_status status, const char *text,
                       bool by_peer)
 {
     struct gl_dial *dial = ctx;
-    static const char hint[] = "; on the host, if it shows this key: guestlink trust accept ";
     char line[1200];
     (void)greet;
     dial->greet = NULL;
-    if (by_peer)
-        snprintf(line, sizeof(line), "the host refuses: %s%s%s%s%s", gl_status_text(status),
-                 *text ? ": " : "", text, is_about_key(status) ? hint : "",
-                 is_about_key(status) ? dial->fingerprint : "");
+    if (by_peer && is_about_key(status))
+        snprintf(line, sizeof(line),
+                 "the host refuses: %s%s%.*s; on the host, if it shows this key: " ACCEPT "%s",
+                 gl_status_text(status), *text ? ": " : "", without_advice(dial, text), text,
+                 dial->fingerprint);
+    else if (by_peer)
+        snprintf(line, sizeof(line), "the host refuses: %s%s%s", gl_status_text(status),
+                 *text ? ": " : "", text);
     else
         snprintf(line, sizeof(line), "%s", text);
     fail(dial, status, line);
