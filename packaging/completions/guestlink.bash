@@ -290,7 +290,7 @@ _guestlink() {
     if [[ $cur == -* ]]; then
         mapfile -t given < <(__guestlink_options "$command")
         # A command's own command has its options in the usage only.
-        if [[ "$command ${place[*]}" == 'trust site init' ]]; then given+=(--force); fi
+        if [[ "$command ${place[*]}" == 'trust site '@(init|join) ]]; then given+=(--force); fi
         __guestlink_reply "$cur" "${given[@]}"
         return
     fi

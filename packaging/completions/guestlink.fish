@@ -150,7 +150,7 @@ function __guestlink_complete
     end
     if string match -q -- '-*' $cur
         # A command's own command has its options in the usage only.
-        test "$name $place" = 'trust site init'; and echo --force
+        contains -- "$name $place" 'trust site init' 'trust site join'; and echo --force
         __guestlink_options $name
         return
     end

@@ -171,7 +171,7 @@ _guestlink() {
     fi
     if [[ $PREFIX == -* ]]; then
         # A command's own command has its options in the usage only.
-        [[ "$command $place" == 'trust site init' ]] && compadd -- --force
+        [[ "$command $place" == 'trust site '(init|join) ]] && compadd -- --force
         _guestlink_options "$command"
         return
     fi

@@ -178,7 +178,9 @@ def test_commands_options_and_guests(guest, ask):
     assert ask(guest, "guestlink trust ") == ["accept", "ls", "revoke", "site"]
     assert ask(guest, "guestlink trust site e") == ["export"]
     assert ask(guest, "guestlink trust site init --") == ["--force", "--help"]
-    assert ask(guest, "guestlink trust site init --f") == ["--force"]
+    for own in ("init", "join"):
+        assert ask(guest, f"guestlink trust site {own} --f") == ["--force"]
+    assert ask(guest, "guestlink trust site export --f") == []
 
 
 @pytest.mark.parametrize("ask", ASK)
