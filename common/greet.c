@@ -252,6 +252,11 @@ void gl_greet_cancel(struct gl_greet *g)
         end(g);
 }
 
+const struct gl_hello *gl_greet_hello(const struct gl_greet *greet)
+{
+    return gl_handshake_peer(greet->handshake);
+}
+
 const struct gl_peer *gl_greet_peer(const struct gl_greet *g)
 {
     return &g->peer;

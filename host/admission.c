@@ -297,7 +297,7 @@ static void decide_proven(struct gl_admission *a)
     struct gl_guest *guest = gl_guest_of(a->daemon, entry);
     struct gl_admission *older = guest->admission;
     if (older) { /* the newest that has proven itself wins */
-        gl_door_refused(older->door, &older->from, GL_STATUS_UNAVAILABLE,
+        gl_door_refused(older->door, &older->from, hello->key, GL_STATUS_UNAVAILABLE,
                         "the same guest has dialled again before it was let in", false);
         gl_admission_cancel(older);
     }
@@ -345,7 +345,7 @@ static void on_done(void *ctx, struct gl_greet *greet, struct gl_handshake *h,
     (void)greet;
     (void)h;
     a->door->accepted++;
-    gl_refusals_clear(&a->daemon->refusals, &a->from);
+    gl_refusals_clear(&a->daemon->refusals, &a->from, guest->entry->key);
     if (!a->resumes) {
         if (session)
             gl_session_end(session, "a new one takes its place");
@@ -364,8 +364,7 @@ static void on_failed(void *ctx, struct gl_greet *greet, enum gl_status status, 
                       bool by_peer)
 {
     struct gl_admission *a = ctx;
-    (void)greet;
-    gl_door_refused(a->door, &a->from, status, text, by_peer);
+    gl_door_refused(a->door, &a->from, gl_greet_hello(greet)->key, status, text, by_peer);
     finish(a);
 }
 

@@ -16,13 +16,13 @@
 
 /* ------------------------------------------------------------------ log */
 
-void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum gl_status status,
-                     const char *text, bool by_peer)
+void gl_door_refused(struct gl_door *door, const struct gl_address *from, const uint8_t *key,
+                     enum gl_status status, const char *text, bool by_peer)
 {
     char address[GL_TRUST_PLACE_SIZE], more[48] = "";
     unsigned suppressed;
     door->refused++;
-    gl_refusals_add(&door->daemon->refusals, from, status, text, by_peer, gl_now_s());
+    gl_refusals_add(&door->daemon->refusals, from, key, status, text, by_peer, gl_now_s());
     if (!gl_quota_take(&door->log_quota, uv_hrtime() / 1000000, &suppressed))
         return;
     gl_address_text(from, address, sizeof address);
@@ -67,7 +67,7 @@ static void on_accept(void *ctx, struct gl_listener *listener, struct gl_transpo
     (void)listener;
     const char *why = objection(door, peer);
     if (why) {
-        gl_door_refused(door, &peer->address, GL_STATUS_UNAUTHENTICATED, why, false);
+        gl_door_refused(door, &peer->address, NULL, GL_STATUS_UNAUTHENTICATED, why, false);
         gl_transport_close(t);
         return;
     }

@@ -29,8 +29,9 @@ void gl_doors_retry(struct gl_daemon *daemon);
 void gl_doors_close(struct gl_daemon *daemon);
 void gl_doors_free(struct gl_daemon *daemon);
 
-/* A greeting has failed: one line in the log, within reason, and counted. */
-void gl_door_refused(struct gl_door *door, const struct gl_address *from, enum gl_status status,
-                     const char *text, bool by_peer);
+/* A greeting has failed: one line in the log, within reason, and counted. `key` as in refusals.h.
+ */
+void gl_door_refused(struct gl_door *door, const struct gl_address *from, const uint8_t *key,
+                     enum gl_status status, const char *text, bool by_peer);
 
 #endif

@@ -44,12 +44,15 @@ static void remove_at(struct gl_refusals *refusals, size_t i)
 }
 
 void gl_refusals_add(struct gl_refusals *refusals, const struct gl_address *from,
-                     enum gl_status status, const char *text, bool by_guest, uint64_t now_s)
+                     const uint8_t key[GL_KEY_SIZE], enum gl_status status, const char *text,
+                     bool by_guest, uint64_t now_s)
 {
     struct gl_refusal fresh = {.status = status, .by_guest = by_guest, .at = now_s, .count = 1};
     if (is_of_known_guest(status))
         return;
     place_of(from, fresh.place, sizeof fresh.place);
+    if (key)
+        memcpy(fresh.key, key, sizeof fresh.key);
     if (!text || !*text)
         text = gl_status_text(status);
     gl_escape(fresh.reason, sizeof fresh.reason, text, strlen(text));
@@ -67,13 +70,13 @@ void gl_refusals_add(struct gl_refusals *refusals, const struct gl_address *from
     refusals->count++;
 }
 
-void gl_refusals_clear(struct gl_refusals *refusals, const struct gl_address *from)
+void gl_refusals_clear(struct gl_refusals *refusals, const struct gl_address *from,
+                       const uint8_t key[GL_KEY_SIZE])
 {
     char place[sizeof refusals->items[0].place];
-    if (!knows_machine(from))
-        return;
     place_of(from, place, sizeof place);
     size_t i = find(refusals, place);
-    if (i < refusals->count)
+    if (i < refusals->count &&
+        (knows_machine(from) || memcmp(refusals->items[i].key, key, GL_KEY_SIZE) == 0))
         remove_at(refusals, i);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "key.h"
 #include "status.h"
 
 #define GL_REFUSALS_MAX 16u
@@ -19,6 +20,7 @@
 struct gl_refusal {
     char place[160]; /* "vsock:3", or the listener where it cannot tell machines apart */
     char reason[320];
+    uint8_t key[GL_KEY_SIZE]; /* that was claimed; zeros: none */
     enum gl_status status;
     bool by_guest;
     uint64_t at;    /* the last one, seconds since 1970 */
@@ -30,10 +32,14 @@ struct gl_refusals {
     size_t count;
 };
 
-/* `text` may be a guest's: it is made harmless. */
+/* `text` may be a guest's: it is made harmless. `key` is what it claimed, proven or not; NULL: it
+ * came to none. */
 void gl_refusals_add(struct gl_refusals *refusals, const struct gl_address *from,
-                     enum gl_status status, const char *text, bool by_guest, uint64_t now_s);
-/* A guest was let in from there: what was before is over, if it surely was the same machine. */
-void gl_refusals_clear(struct gl_refusals *refusals, const struct gl_address *from);
+                     const uint8_t key[GL_KEY_SIZE], enum gl_status status, const char *text,
+                     bool by_guest, uint64_t now_s);
+/* A guest with this key was let in from there: what was before is over, if it was the same machine,
+ * or, where that cannot be told, the same key. */
+void gl_refusals_clear(struct gl_refusals *refusals, const struct gl_address *from,
+                       const uint8_t key[GL_KEY_SIZE]);
 
 #endif

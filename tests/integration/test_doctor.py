@@ -112,6 +112,13 @@ def test_a_guest_that_refuses_this_host(make_world):
     found = findings(world, "g1")
     assert about(found, "refuses this host")[0] == "note"
     assert about(found, "no guest named g1")[0] == "bad"
+    # It is over when that guest gets in, not when another one does that comes to the same socket.
+    world.add_agent("other")
+    assert about(findings(world), "refuses this host")[0] == "bad"
+    agent.stop()
+    os.unlink(world.agent_state + "/host-trust")
+    world.start_agent()
+    assert not any("refuses this host" in finding for finding in findings(world, status=0))
 
 
 def test_a_store_that_cannot_be_written(world):

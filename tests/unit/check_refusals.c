@@ -16,7 +16,7 @@ static struct gl_address vsock(uint32_t cid, uint32_t port)
 static void add(uint32_t cid, uint32_t port, enum gl_status status, uint64_t now_s)
 {
     struct gl_address from = vsock(cid, port);
-    gl_refusals_add(&refusals, &from, status, "not \033 you", true, now_s);
+    gl_refusals_add(&refusals, &from, NULL, status, "not \033 you", true, now_s);
 }
 
 static void setup(void)
@@ -60,20 +60,24 @@ START_TEST(only_a_few_are_kept)
 }
 END_TEST
 
-/* Behind a Unix socket there may be another machine: it is not over for that. */
+/* Behind a Unix socket there may be another machine: it is over only for the same key. */
 START_TEST(over_when_the_machine_is_let_in)
 {
     struct gl_address from = vsock(4, 700), path = {.kind = GL_ADDRESS_UNIX};
     snprintf(path.path, sizeof path.path, "/run/vm.sock");
     add(3, 600, GL_STATUS_LIMIT, 10);
     add(4, 600, GL_STATUS_LIMIT, 11);
-    gl_refusals_add(&refusals, &path, GL_STATUS_LIMIT, "", false, 12);
-    gl_refusals_clear(&refusals, &from);
-    gl_refusals_clear(&refusals, &path);
+    const uint8_t one[GL_KEY_SIZE] = {1}, other[GL_KEY_SIZE] = {2};
+    gl_refusals_add(&refusals, &path, one, GL_STATUS_LIMIT, "", false, 12);
+    gl_refusals_clear(&refusals, &from, other);
+    gl_refusals_clear(&refusals, &path, other);
     ck_assert_uint_eq(refusals.count, 2);
     ck_assert_str_eq(refusals.items[0].place, "unix:/run/vm.sock");
     ck_assert_str_ne(refusals.items[0].reason, "");
     ck_assert_str_eq(refusals.items[1].place, "vsock:3");
+    gl_refusals_clear(&refusals, &path, one);
+    ck_assert_uint_eq(refusals.count, 1);
+    ck_assert_str_eq(refusals.items[0].place, "vsock:3");
 }
 END_TEST
 
