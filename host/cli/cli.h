@@ -16,6 +16,7 @@
 
 #define GL_CLI_FAILURE 1 /* exit statuses of most commands, and of none */
 #define GL_CLI_USAGE   2
+#define GL_CLI_PIPE    141 /* nobody reads our standard output any more: 128 + SIGPIPE */
 
 struct gl_command;
 

@@ -41,6 +41,7 @@ struct cp {
     struct gl_transfer_counts counts;
     struct gl_outcome outcome; /* of the copy as a whole: the first that is not OK counts */
     bool failed;               /* something was not copied, and that was said */
+    bool unread;               /* standard output, from now on */
     int signal;                /* which interrupted it; 0: none */
     uint64_t start_ns;
     uv_signal_t signals[SIGNALS];
@@ -207,11 +208,23 @@ static void on_done(void *ctx, enum gl_status status, const char *text,
     }
 }
 
+/* Whether it is that of a filter whose reader has gone. */
+static bool is_unread(const struct cp *cp, const struct gl_transfer_problem *problem)
+{
+    return cp->standard_stream && !cp->to_guest && !problem->by_sender &&
+           problem->status == gl_status_from_errno(UV_EPIPE);
+}
+
 static void on_problem(void *ctx, const struct gl_transfer_problem *problem)
 {
     struct cp *cp = ctx;
     bool of_guest = problem->by_sender != cp->to_guest;
     gl_progress_clear(cp->progress);
+    cp->unread = cp->unread || is_unread(cp, problem);
+    if (cp->unread) {
+        give_up(cp, GL_STATUS_CANCELLED, "");
+        return;
+    }
     if (problem->status == GL_STATUS_OK && cp->quiet)
         return;
     gl_cli_error(cp->cli, of_guest ? cp->guest : NULL, problem->status, "%s: %s", problem->path,
@@ -415,6 +428,8 @@ static int copy(struct cp *cp)
     uv_close((uv_handle_t *)&cp->patience, NULL);
     gl_presence_free(cp->presence);
     uv_run(cp->cli->loop, UV_RUN_NOWAIT);
+    if (cp->unread)
+        return GL_CLI_PIPE;
     if (cp->outcome.status != GL_STATUS_OK) {
         int status = gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
         return cp->signal ? 128 + cp->signal : status;

@@ -30,6 +30,7 @@ struct pinger {
     uv_timer_t timer;
     uv_signal_t signals[2];
     bool interrupted, time_is_up;
+    bool unread; /* our output, from now on */
 
     struct gl_stream *stream; /* of the present probe; NULL: it has ended, with `outcome` */
     struct gl_outcome outcome;
@@ -97,7 +98,7 @@ static void show_summary(struct pinger *p)
     printf("\n");
 }
 
-static void show_answer(const struct pinger *p)
+static void show_answer(struct pinger *p)
 {
     double ms = (double)p->round_trip_ns / 1e6;
     if (p->cli->json)
@@ -105,10 +106,10 @@ static void show_answer(const struct pinger *p)
             json_pack("{s:I, s:f}", "sequence", (json_int_t)p->sent, "round_trip_ms", ms));
     else
         printf("answer %" PRIu64 " from %s: %.3f ms\n", p->sent, p->guest, ms);
-    (void)gl_out_flush();
+    p->unread = gl_out_flush() == UV_EPIPE;
 }
 
-static void show_no_answer(const struct pinger *p, const char *why)
+static void show_no_answer(struct pinger *p, const char *why)
 {
     if (p->cli->json) {
         gl_json_print(json_pack("{s:I, s:n, s:o}", "sequence", (json_int_t)p->sent, "round_trip_ms",
@@ -118,7 +119,7 @@ static void show_no_answer(const struct pinger *p, const char *why)
         printf("no answer %" PRIu64 " from %s: %s\n", p->sent, p->guest, safe);
         gl_free(safe);
     }
-    (void)gl_out_flush();
+    p->unread = gl_out_flush() == UV_EPIPE;
 }
 
 /* ------------------------------------------------------------------ one probe */
@@ -246,6 +247,8 @@ static int ping(struct gl_cli *cli, const char *guest, const struct ping_options
     p.presence = gl_presence_new(cli, guest, NULL, NULL, NULL);
     while (status < 0 && p.sent < options->count && !p.interrupted) {
         status = probe(&p);
+        if (p.unread)
+            status = GL_CLI_PIPE;
         if (status < 0 && p.sent < options->count && !p.interrupted)
             pause_between(&p);
     }

@@ -44,10 +44,13 @@ static const char *default_control(void)
     return control != NULL && control[0] != '\0' ? control : gl_default_control;
 }
 
-/* A full disk under stdout is found here at the latest. */
+/* A full disk under stdout is found here at the latest, and a pipe without a reader, which ends us
+ * as SIGPIPE ends others: without a word. */
 static int finish(struct gl_cli *cli, int status)
 {
     int error = gl_out_flush();
+    if (error == UV_EPIPE)
+        return GL_CLI_PIPE;
     if (error == 0 || status != 0)
         return status;
     return gl_cli_error(cli, NULL, GL_STATUS_IO, "cannot write standard output: %s",

@@ -25,7 +25,6 @@
 #define TOO_BIG_HINT "give data by standard input (-i), or as a file (guestlink cp)"
 #define TOO_BIG_TEXT                                                                               \
     "arguments and variables are too long together (at most 256 KiB): " TOO_BIG_HINT
-#define STATUS_PIPE    141 /* 128 + SIGPIPE, as a shell says it */
 #define STATUS_HANGUP  129 /* 128 + SIGHUP */
 #define STATUS_CANNOT  126
 #define STATUS_NO_SUCH 127
@@ -141,7 +140,7 @@ static void on_stdout_failed(void *ctx, int error)
     if (run->status >= 0)
         return;
     if (error == UV_EPIPE) {
-        give_up(run, STATUS_PIPE);
+        give_up(run, GL_CLI_PIPE);
         return;
     }
     if (error == UV_EIO && run->raw && gl_terminal_is_gone(0)) {
