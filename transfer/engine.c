@@ -301,12 +301,18 @@ int gl_engine_problem(struct gl_transfer *t, uint64_t item, const struct gl_path
     return err ? err : told;
 }
 
+const char *gl_engine_errno_text(int uv_err)
+{
+    return uv_err == UV_EISDIR ? gl_status_text(GL_STATUS_IS_DIRECTORY) : uv_strerror(uv_err);
+}
+
 int gl_engine_problem_errno(struct gl_transfer *t, uint64_t item, const struct gl_path *path,
                             int uv_err)
 {
     if (uv_err == UV_ECANCELED)
         return uv_err;
-    return gl_engine_problem(t, item, path, gl_status_from_errno(uv_err), uv_strerror(uv_err));
+    return gl_engine_problem(t, item, path, gl_status_from_errno(uv_err),
+                             gl_engine_errno_text(uv_err));
 }
 
 int gl_engine_peer_problem(struct gl_transfer *t, const Gl__TransferProblem *problem)

@@ -41,7 +41,9 @@ struct gl_transfer_counts *gl_engine_counts(struct gl_transfer *t);
  */
 int gl_engine_problem(struct gl_transfer *t, uint64_t item, const struct gl_path *path,
                       enum gl_status status, const char *text);
-/* The same for an error of a system call. */
+/* What users are told of an error of a system call; static. */
+const char *gl_engine_errno_text(int uv_err);
+/* gl_engine_problem() for an error of a system call. */
 int gl_engine_problem_errno(struct gl_transfer *t, uint64_t item, const struct gl_path *path,
                             int uv_err);
 /* A problem that the peer told. */

@@ -59,7 +59,7 @@ static int give_up_errno(struct gl_incoming *in, int uv_err)
         return uv_err;
     if (uv_err == UV_EEXIST)
         return give_up(in, GL_STATUS_EXISTS, "exists and is not a regular file");
-    return give_up(in, gl_status_from_errno(uv_err), uv_strerror(uv_err));
+    return give_up(in, gl_status_from_errno(uv_err), gl_engine_errno_text(uv_err));
 }
 
 static int broken(struct gl_incoming *in, const char *why)

@@ -292,7 +292,8 @@ static int begin_file(struct receiver *r, const Gl__TransferFile *file)
     int err = take_name(r, file->name, false, name, &r->file_path_len, &usable);
     if (!err && usable && r->to.directory && !depth(r)) {
         usable = false;
-        err = gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_NOT_DIRECTORY, NULL);
+        err = gl_engine_problem(r->transfer, r->item, &r->path, GL_STATUS_NOT_FOUND,
+                                "no such directory");
     }
     if (err)
         return err;

@@ -297,9 +297,20 @@ def test_missing_destination(way, here):
     noise(f"{here}/f", 10)
     one_line(way.cp(f"{here}/f", f"{here}/no/f"), way.other(f"{here}/no/f: no such file"))
     one_line(way.cp(f"{here}/f", f"{here}/f/x"), "not a directory")
-    one_line(way.cp(f"{here}/f", f"{here}/no/"), way.other(f"{here}/no/: not a directory"))
+    one_line(way.cp(f"{here}/f", f"{here}/no/"), way.other(f"{here}/no/: no such directory"))
     noise(f"{here}/g", 10)
     one_line(way.cp(f"{here}/f", f"{here}/g", f"{here}/no"), way.other(f"{here}/no: no such dir"))
+
+
+def test_file_over_a_directory(way, here):
+    os.makedirs(f"{here}/in/sub")
+    noise(f"{here}/in/sub/f", 10)
+    os.makedirs(f"{here}/out/sub/f")
+    one_line(way.cp(f"{here}/in/.", f"{here}/out", options=["-r"]),
+             way.other(f"{here}/out/sub/f: is a directory"))
+    noise(f"{here}/f", 10)
+    os.makedirs(f"{here}/out/f")
+    one_line(way.cp(f"{here}/f", f"{here}/out"), way.other(f"{here}/out/f: is a directory"))
 
 
 def test_directory_without_r(way, here):

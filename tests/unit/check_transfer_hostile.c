@@ -280,7 +280,7 @@ START_TEST(a_name_used_twice)
     assert_content("dst/d", "second");
     assert_content("dst/b/c", "file");
     ck_assert_str_eq(pair.b.problems,
-                     "receiver dst/b: IS_DIRECTORY illegal operation on a directory\n");
+                     "receiver dst/b: IS_DIRECTORY is a directory\n");
 }
 END_TEST
 
