@@ -28,19 +28,22 @@ static void forget_old(struct gl_incoming *in)
     in->old_fd = -1;
 }
 
+/* What there is of it stays for a resume, if it is worth it. */
+static void keep_part(struct gl_incoming *in)
+{
+    /* A hole at its end is not in its size yet, or a resumed one was longer than what is certain.
+     */
+    if (in->part.fd >= 0 && in->size_known && in->position > GL_TRANSFER_KEEP_MIN &&
+        gl_file_truncate(in->part.fd, in->position) == 0)
+        gl_part_keep(&in->part);
+}
+
 void gl_incoming_done(struct gl_incoming *in, bool interrupted)
 {
     forget_old(in);
-    if (in->part.fd >= 0) {
-        /* A hole at its end is not in its size yet, or a resumed one was longer than what is
-         * certain. */
-        bool keep = interrupted && in->size_known && in->position > GL_TRANSFER_KEEP_MIN &&
-                    gl_file_truncate(in->part.fd, in->position) == 0;
-        if (keep)
-            gl_part_keep(&in->part);
-        else
-            gl_part_discard(&in->part);
-    }
+    if (interrupted)
+        keep_part(in);
+    gl_part_discard(&in->part);
     gl_digest_done(&in->digest);
 }
 
@@ -57,6 +60,8 @@ static int give_up_errno(struct gl_incoming *in, int uv_err)
 {
     if (uv_err == UV_ECANCELED)
         return uv_err;
+    if (uv_err == UV_ENOSPC && in->keep_when_full)
+        keep_part(in);
     if (uv_err == UV_EEXIST)
         return give_up(in, GL_STATUS_EXISTS, "exists and is not a regular file");
     return give_up(in, gl_status_from_errno(uv_err), gl_engine_errno_text(uv_err));

@@ -27,7 +27,8 @@ struct gl_incoming {
     struct gl_batch *batch;
     const struct gl_path *path; /* of the present file: the receiver's */
     bool resume;
-    int stream_fd; /* -1: files are made */
+    bool keep_when_full; /* what a full disk had room for, for a resume */
+    int stream_fd;       /* -1: files are made */
 
     enum gl_incoming_state state;
     uint64_t item;

@@ -528,6 +528,8 @@ static int run(struct gl_transfer *transfer, void *job)
         err = open_destination(r, &usable);
     gl_batch_init(&r->batch, transfer);
     gl_incoming_init(&r->incoming, transfer, &r->batch, &r->path, r->resume, r->stream_fd);
+    /* Of several files each has a right to the room. */
+    r->incoming.keep_when_full = r->resume && !r->recursive && !r->directory;
     if (!err && usable)
         err = follow(r);
     /* What is incomplete goes before the peer hears that all is over. */

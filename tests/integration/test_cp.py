@@ -371,6 +371,30 @@ def test_full_disk(way, here):
         assert os.listdir(f"{here}/disk") == ["small"]
 
 
+def test_full_disk_and_resume(way, here):
+    """What is there of one file is kept for when there is room; of several, none takes the others' room."""
+    noise(f"{here}/big", 6 * MIB)
+    noise(f"{here}/small", 10)
+    with mounted(f"{here}/disk", "size=4m"):
+        full_disk = way.other(f"{here}/disk/f: no space left on device")
+        one_line(way.cp(f"{here}/big", f"{here}/disk/f", options=["--resume"]), full_disk)
+        kept, = parts(f"{here}/disk")
+        size = os.stat(f"{here}/disk/{kept}").st_size
+        assert size > 3 * MIB
+        one_line(way.cp(f"{here}/big", f"{here}/disk/f", options=["--resume"]), full_disk)
+        assert parts(f"{here}/disk") == [kept]
+        subprocess.run(["mount", "-o", "remount,size=8m", f"{here}/disk"], check=True)
+        result = way.cp(f"{here}/big", f"{here}/disk/f", options=["--resume", "--json"])
+        assert result.returncode == 0, result
+        assert result.json["summary"]["bytes"] <= 6 * MIB - size
+        assert describe(f"{here}/big") == describe(f"{here}/disk/f")
+        os.unlink(f"{here}/disk/f")
+        subprocess.run(["mount", "-o", "remount,size=2m", f"{here}/disk"], check=True)
+        result = way.cp(f"{here}/big", f"{here}/small", f"{here}/disk", options=["--resume"])
+        one_line(result, way.other(f"{here}/disk/big: no space left on device"))
+        assert os.listdir(f"{here}/disk") == ["small"]
+
+
 def test_standard_input_to_a_full_disk(shared, here):
     """One error, and nothing counts that is not there."""
     noise(f"{here}/big", 4 * MIB)
