@@ -84,6 +84,7 @@ static enum gl_status open_missing(const struct way *way, struct gl_destination 
         return refused(GL_STATUS_NOT_FOUND, "no such directory", ret_text);
     if (is_link_to_nothing(way))
         return refused(GL_STATUS_NOT_FOUND, "is a symbolic link to nothing", ret_text);
+    d->missing = true;
     d->directory = gl_path_has_slash(way->given);
     return open_in_parent(way, way->path, d, ret_text);
 }
@@ -112,7 +113,7 @@ enum gl_status gl_destination_open(const char *path, const char *resolved, bool 
 {
     struct way way = {path, resolved ? resolved : path, resolved ? GL_LINKS_NONE : GL_LINKS_ALL,
                       several};
-    struct gl_destination d = {NULL, NULL, false, NULL};
+    struct gl_destination d = {NULL, NULL, false, false, NULL};
     struct gl_disk_info info;
     enum gl_status status;
     int err = gl_disk_stat(way.path, way.links, &info);
@@ -136,5 +137,5 @@ void gl_destination_done(struct gl_destination *destination)
     gl_dir_unref(destination->dir);
     gl_free(destination->name);
     gl_free(destination->path);
-    *destination = (struct gl_destination){NULL, NULL, false, NULL};
+    *destination = (struct gl_destination){NULL, NULL, false, false, NULL};
 }

@@ -9,6 +9,7 @@
 struct gl_destination {
     struct gl_dir *dir; /* where the copies go */
     char *name;     /* what the one source is to be called there; NULL: each keeps its own name */
+    bool missing;   /* with name: nothing has it yet */
     bool directory; /* with name: only a directory may get this name (the path ends in a slash) */
     char *path;     /* of `dir`, or with name of dir/name: as the user gave it, or resolved */
 };

@@ -78,6 +78,10 @@ static int take_answer(struct gl_outgoing *out, struct gl_slice slice)
     case GL__TRANSFER_REPLY__KIND_PROBLEM:
         err = take_problem(out, reply->problem);
         break;
+    case GL__TRANSFER_REPLY__KIND_DESTINATION:
+        gl_engine_counts(out->transfer)->missing = reply->destination->missing;
+        err = 0;
+        break;
     case GL__TRANSFER_REPLY__KIND_SUMMARY:
         take_summary(out, reply->summary);
         err = UV_EOF;

@@ -34,7 +34,7 @@ struct receiver {
     /* options */
     char *destination;
     int stream_fd;
-    bool directory, recursive, resume;
+    bool directory, recursive, resume, tell_destination;
     char **names; /* NULL: anything may come */
     size_t count, next;
 
@@ -466,6 +466,16 @@ static int send_summary(struct receiver *r)
     return gl_channel_put_message(r->channel, &reply);
 }
 
+static int tell_destination(struct receiver *r)
+{
+    Gl__TransferDestination destination = GL__TRANSFER_DESTINATION__INIT;
+    destination.missing = r->to.missing;
+    Gl__TransferReply reply = GL__TRANSFER_REPLY__INIT;
+    reply.kind_case = GL__TRANSFER_REPLY__KIND_DESTINATION;
+    reply.destination = &destination;
+    return gl_channel_put_message(r->channel, &reply);
+}
+
 /* The destination cannot be had: that is told to who may know of it. */
 static int refuse_destination(struct receiver *r, const char *resolved, enum gl_status status,
                               const char *text)
@@ -505,12 +515,15 @@ static int open_destination(struct receiver *r, bool *ret_usable)
     }
     *ret_usable = status == GL_STATUS_OK;
     gl_path_init(&r->path, *ret_usable ? r->to.path : r->destination);
-    if (*ret_usable)
-        gl_dirstack_push(&r->stack, gl_dir_ref(r->to.dir));
-    else
+    if (!*ret_usable) {
         err = refuse_destination(r, resolved, status, text);
+    } else {
+        gl_dirstack_push(&r->stack, gl_dir_ref(r->to.dir));
+        gl_engine_counts(r->transfer)->missing = r->to.missing;
+        err = r->tell_destination ? tell_destination(r) : 0;
+    }
     gl_free(resolved);
-    return *ret_usable ? 0 : err;
+    return err;
 }
 
 static int run(struct gl_transfer *transfer, void *job)
@@ -567,6 +580,7 @@ int gl_transfer_receive(uv_loop_t *loop, struct gl_stream *stream,
     r->directory = options->directory;
     r->recursive = options->recursive;
     r->resume = options->resume;
+    r->tell_destination = options->tell_destination;
     if (options->names) {
         r->count = options->count;
         r->names = GL_NEW0_ARRAY(char *, r->count);

@@ -17,7 +17,8 @@
  * compares them with its own file and says with Continue from where on it will send. Nothing else
  * waits for an answer, so a tree goes at the speed of the link.
  *
- * The receiver answers Problem for what it could not write, at once, so that the sender can leave
+ * The receiver answers Destination first, if it was asked to. It answers Problem for what it could
+ * not write, at once, so that the sender can leave
  * out the rest of that file or directory (it still sends End or Leave), and in the end Summary,
  * when all is written, synced and renamed.
  *
@@ -74,6 +75,7 @@ struct gl_transfer_counts {
     uint64_t files, directories, links;
     uint64_t bytes;    /* of content that was sent, without holes and what was there already */
     uint64_t problems; /* of both sides, as far as this side knows */
+    bool missing;      /* nothing had the destination's name before, as far as this side knows */
 };
 
 struct gl_transfer_events {
@@ -126,6 +128,7 @@ struct gl_transfer_receive_options {
     bool directory; /* the destination must be a directory: there are several sources */
     bool recursive; /* directories and links may come */
     bool resume;
+    bool tell_destination; /* to the sender, who asked for it: TransferDestination */
     /* What may come at the top, by gl_path_base() of the sources, in their order; copied. NULL:
      * anything. */
     const char *const *names;

@@ -212,6 +212,7 @@ static void receive_into(struct gl_call *call, const ProtobufCMessage *request)
             .directory = start->destination_directory,
             .recursive = start->recursive,
             .resume = start->resume,
+            .tell_destination = start->tell_destination,
             .permit = permit_of(copy),
         };
         began(copy, gl_transfer_receive(gl_agent_loop(gl_agent_of(call)), gl_call_stream(call),

@@ -323,6 +323,7 @@ static int start_sending(struct cp *cp)
     request.destination_directory = cp->count > 1;
     request.recursive = cp->recursive;
     request.resume = cp->resume;
+    request.tell_destination = cp->recursive && cp->count == 1;
     int error = gl_call_open(gl_client_mux(cp->cli->client), "file", "receive", cp->guest, &request,
                              0, &stream_events, cp, &cp->stream);
     if (error < 0)
@@ -383,8 +384,7 @@ static void on_signal(uv_signal_t *handle, int number)
         uv_signal_stop(&cp->signals[i]);
     if (cp->outcome.status == GL_STATUS_OK)
         cp->signal = number;
-    give_up(cp, GL_STATUS_CANCELLED,
-            cp->standard_stream ? "interrupted" : "interrupted; the same with --resume goes on");
+    give_up(cp, GL_STATUS_CANCELLED, "interrupted");
 }
 
 static void watch_signals(struct cp *cp)
@@ -395,6 +395,66 @@ static void watch_signals(struct cp *cp)
         cp->signals[i].data = cp;
         uv_signal_start(&cp->signals[i], on_signal, numbers[i]);
     }
+}
+
+/* A word of a command line as a shell wants it; to be freed. */
+static char *quote(const char *word)
+{
+    if (word[strcspn(word, " \t'\"$`&;|<>()*?[]{}#!")] == '\0')
+        return gl_strdup(word);
+    return gl_asprintf(word[strcspn(word, "\"$`!")] == '\0' ? "\"%s\"" : "'%s'", word);
+}
+
+/*
+ * Whether a tree was to get a name that was free: by now the tree's folder may have it, and the
+ * same once more would copy into that.
+ */
+static bool names_tree(const struct cp *cp)
+{
+    struct gl_disk_info info;
+    if (!cp->recursive || cp->count != 1 || !cp->counts.missing)
+        return false;
+    if (!cp->to_guest)
+        return cp->counts.directories > 0;
+    return gl_disk_stat(cp->sources[0], GL_LINKS_BUT_LAST, &info) == 0 &&
+           info.kind == GL_DISK_DIRECTORY;
+}
+
+/* How an interrupted copy goes on; to be freed. */
+static char *way_on(const struct cp *cp)
+{
+    char *base = cp->to_guest ? gl_path_base(cp->sources[0]) : gl_path_base_there(cp->sources[0]);
+    bool content = base[0] == '\0'; /* of the source is meant, already */
+    gl_free(base);
+    if (content || !names_tree(cp))
+        return gl_strdup("the same with --resume goes on");
+    const char *prefix = cp->guest, *colon = ":", *source = cp->sources[0];
+    char *from = gl_asprintf("%s%s%s%s.", cp->to_guest ? "" : prefix, cp->to_guest ? "" : colon,
+                             source, source[strlen(source) - 1] == '/' ? "" : "/");
+    char *to = gl_asprintf("%s%s%s", cp->to_guest ? prefix : "", cp->to_guest ? colon : "",
+                           cp->destination);
+    char *from_word = quote(from), *to_word = quote(to);
+    char *text = gl_asprintf("this goes on: guestlink cp -r --resume %s %s", from_word, to_word);
+    gl_free(from);
+    gl_free(to);
+    gl_free(from_word);
+    gl_free(to_word);
+    return text;
+}
+
+static int say_failure(struct cp *cp)
+{
+    if (cp->standard_stream)
+        return gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
+    char *way = way_on(cp), *hint = gl_asprintf("not all was copied; %s", way);
+    cp->cli->lost_hint = hint;
+    int status = cp->signal != 0 ? gl_cli_error(cp->cli, cp->guest, cp->outcome.status, "%s; %s",
+                                                cp->outcome.text, way)
+                                 : gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
+    cp->cli->lost_hint = NULL;
+    gl_free(hint);
+    gl_free(way);
+    return status;
 }
 
 static void show_summary(const struct cp *cp)
@@ -431,7 +491,7 @@ static int copy(struct cp *cp)
     if (cp->unread)
         return GL_CLI_PIPE;
     if (cp->outcome.status != GL_STATUS_OK) {
-        int status = gl_cli_fail(cp->cli, cp->guest, &cp->outcome);
+        int status = say_failure(cp);
         return cp->signal ? 128 + cp->signal : status;
     }
     show_summary(cp);

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import socket
 import stat
@@ -674,14 +675,51 @@ def test_resume_of_a_tree(cut_world):
     client.send_signal(signal.SIGINT)
     cut_world.proxy.go_on()
     assert client.wait(60) == 130
-    result = way.cp(cut_world.path("in"), cut_world.path("out"), options=["-r", "--resume", "--json"])
-    # The first copy made the folder: this one is put into it, as cp(1) would.
-    assert result.returncode == 0, result
     result = way.cp(cut_world.path("in") + "/.", cut_world.path("out"), options=["-r", "--resume", "--json"])
     assert result.returncode == 0, result
     assert result.json["summary"]["bytes"] < 24 * MIB
     for i in range(6):
         assert describe(cut_world.path(f"in/{i}")) == describe(cut_world.path(f"out/{i}"))
+
+
+@pytest.mark.parametrize("end", ["signal", "agent", "hostd"])
+@pytest.mark.parametrize("there", [False, True], ids=["new", "there"])
+@pytest.mark.parametrize("into", [True, False], ids=["into", "out"])
+def test_what_is_said_of_an_interrupted_tree_is_right(cut_world, into, there, end):
+    """A tree's new name is there by the second time, which would copy into it."""
+    world, way = cut_world, Way(cut_world, into)
+    source, target = world.path("a tree"), world.path("out")
+    os.mkdir(source)
+    for i in range(6):
+        noise(f"{source}/{i}", 4 * MIB, i)
+    if there:
+        os.mkdir(target)
+    world.proxy.stall_after(way.stalls, 14 * MIB)
+    client = way.start(source, target, options=["-r"])
+    world.proxy.wait_stalled()
+    if end == "signal":
+        client.send_signal(signal.SIGINT)
+    else:
+        getattr(world, end).kill()
+    world.proxy.go_on()
+    if end == "agent":
+        world.start_agent()
+    _, err = client.communicate(timeout=60)
+    err = err.decode()
+    assert err.count("\n") == 1, err
+    if end == "hostd":
+        world.start_hostd()
+        world.wait_guest()
+    if there:
+        assert "the same with --resume goes on" in err, err
+        again = ["cp", "-r", "--resume", *way.operands((source, target))]
+    else:
+        again = shlex.split(re.search(r"this goes on: guestlink (.*?)\)?$", err, re.M)[1])
+    result = world.gl(*again, "--json")
+    assert result.returncode == 0, (err, result)
+    assert result.json["summary"]["bytes"] < 24 * MIB
+    arrived = describe(f"{target}/a tree" if there else target)
+    assert without_directories(arrived) == without_directories(describe(source))
 
 
 def test_source_that_changes(cut_world):
