@@ -34,8 +34,8 @@ static const ProtobufCMessageDescriptor *const types[] = {
     &gl__guest__descriptor,
     &gl__guest_wait__descriptor,
     &gl__site_bundle__descriptor,
-    &gl__site_join__descriptor,
     &gl__host_status__descriptor,
+    &gl__site_join__descriptor,
 };
 
 static void check(const ProtobufCMessage *message);
