@@ -328,7 +328,8 @@ const struct gl_command gl_command_trust = {
         "other\n"
         "                   hosts. --force leaves a site that was named or joined before, whose "
         "key is\n"
-        "                   lost here\n",
+        "                   lost here; guests that first met another host of it refuse this one "
+        "then\n",
     .failure = 1,
     .usage = 2,
     .run = run,
