@@ -13,6 +13,7 @@
 
 struct gl_batch_entry {
     struct gl_part part; /* a file, or */
+    int kept_fd;         /* one that stays as it is, or */
     struct gl_dir *dir;  /* a directory */
     bool set;            /* that is to have these: */
     uint32_t mode, attributes;
@@ -34,6 +35,8 @@ static void empty(struct gl_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct gl_batch_entry *e = &batch->entries[i];
         gl_part_discard(&e->part);
+        if (e->kept_fd >= 0)
+            gl_file_close(e->kept_fd);
         gl_dir_unref(e->dir);
         gl_free(e->name);
         gl_free(e->path);
@@ -70,28 +73,48 @@ static struct gl_batch_entry *add(struct gl_batch *batch, uint64_t item, const s
     size_t len;
     const char *shown = gl_path_report(path, &len);
     struct gl_batch_entry *e = &batch->entries[batch->count++];
-    *e =
-        (struct gl_batch_entry){.part = GL_PART_NONE, .item = item, .path = gl_strndup(shown, len)};
+    *e = (struct gl_batch_entry){
+        .part = GL_PART_NONE, .kept_fd = -1, .item = item, .path = gl_strndup(shown, len)};
     return e;
+}
+
+/* All files of a batch are in one file system. */
+static int enter_device(struct gl_batch *batch, struct gl_dir *dir)
+{
+    int err = 0;
+    if (batch->files && batch->device != gl_dir_device(dir))
+        err = gl_batch_commit(batch);
+    batch->device = gl_dir_device(dir);
+    return err;
+}
+
+static int commit_if_full(struct gl_batch *batch)
+{
+    bool full =
+        batch->files == FILES_MAX || batch->count == ENTRIES_MAX || batch->bytes >= BYTES_MAX;
+    return full ? gl_batch_commit(batch) : 0;
 }
 
 int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
                       uint64_t bytes, uint64_t item, const struct gl_path *path)
 {
-    int err = 0;
-    if (batch->files && batch->device != gl_dir_device(part->dir))
-        err = gl_batch_commit(batch);
-    batch->device = gl_dir_device(part->dir);
+    int err = enter_device(batch, part->dir);
     struct gl_batch_entry *e = add(batch, item, path);
     e->part = *part;
     e->name = gl_strdup(name);
     *part = GL_PART_NONE;
     batch->files++;
     batch->bytes += bytes;
-    if (!err &&
-        (batch->files == FILES_MAX || batch->count == ENTRIES_MAX || batch->bytes >= BYTES_MAX))
-        err = gl_batch_commit(batch);
-    return err;
+    return err ? err : commit_if_full(batch);
+}
+
+int gl_batch_add_kept(struct gl_batch *batch, struct gl_dir *dir, int fd, uint64_t item,
+                      const struct gl_path *path)
+{
+    int err = enter_device(batch, dir);
+    add(batch, item, path)->kept_fd = fd;
+    batch->files++;
+    return err ? err : commit_if_full(batch);
 }
 
 int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,
@@ -107,6 +130,12 @@ int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set,
     return batch->count == ENTRIES_MAX ? gl_batch_commit(batch) : 0;
 }
 
+/* -1: it is a directory. */
+static int file_of(const struct gl_batch_entry *e)
+{
+    return e->part.fd >= 0 ? e->part.fd : e->kept_fd;
+}
+
 /* One sync for all. UV_ENOTSUP: sync them one by one, there are few, or this kind of file system
  * needs it. */
 static int sync_together(struct gl_batch *batch)
@@ -114,8 +143,8 @@ static int sync_together(struct gl_batch *batch)
     if (batch->files <= ALONE_MAX)
         return UV_ENOTSUP;
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->entries[i].part.fd >= 0)
-            return gl_disk_sync_all(batch->entries[i].part.fd);
+        if (file_of(&batch->entries[i]) >= 0)
+            return gl_disk_sync_all(file_of(&batch->entries[i]));
     return 0;
 }
 
@@ -127,7 +156,7 @@ static int sync_files(struct gl_batch *batch)
     int told = 0;
     for (size_t i = 0; i < batch->count && !told; i++) {
         struct gl_batch_entry *e = &batch->entries[i];
-        int err = e->part.fd >= 0 ? gl_file_sync(e->part.fd) : 0;
+        int err = file_of(e) >= 0 ? gl_file_sync(file_of(e)) : 0;
         if (err)
             told = problem(batch, e, err);
     }
@@ -181,7 +210,7 @@ static int finish_entry(struct gl_batch *batch, struct gl_batch_entry *e)
         return 0;
     if (e->dir)
         return finish_directory(batch, e);
-    int err = gl_part_rename(&e->part, e->name);
+    int err = e->kept_fd >= 0 ? 0 : gl_part_rename(&e->part, e->name);
     if (err)
         return problem(batch, e, err);
     gl_engine_counts(batch->transfer)->files++;

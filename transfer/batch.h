@@ -38,6 +38,10 @@ void gl_batch_done(struct gl_batch *batch);
  */
 int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
                       uint64_t bytes, uint64_t item, const struct gl_path *path);
+/* The same for a file in dir that stays as it is, once that is certain to be on the disk; takes fd.
+ */
+int gl_batch_add_kept(struct gl_batch *batch, struct gl_dir *dir, int fd, uint64_t item,
+                      const struct gl_path *path);
 /* Adds a directory that was left; takes a reference of its own. Not `set`: mode and time stay as
  * they are. */
 int gl_batch_add_directory(struct gl_batch *batch, struct gl_dir *dir, bool set, uint32_t mode,

@@ -153,16 +153,63 @@ static int take_whole(struct gl_incoming *in, const Gl__TransferFile *file)
     return in->stream_fd >= 0 ? finish_counted(in) : finish_part(in);
 }
 
+static bool has_meta_of(const struct gl_incoming *in, const struct gl_disk_info *old)
+{
+    return old->mode == (in->mode & 0777) && old->mtime.s == in->mtime.s &&
+           old->mtime.ns == in->mtime.ns &&
+           (!in->attributes || !old->attributes || old->attributes == in->attributes);
+}
+
 /*
  * Whether a target may stay as it is but for its attributes. Another name of the same file may not
  * be ours to change.
  */
 static bool may_keep(const struct gl_incoming *in, const struct gl_disk_info *old)
 {
-    bool same = old->mode == (in->mode & 0777) && old->mtime.s == in->mtime.s &&
-                old->mtime.ns == in->mtime.ns &&
-                (!in->attributes || !old->attributes || old->attributes == in->attributes);
-    return old->alone || !in->has_meta || same;
+    return old->alone || !in->has_meta || has_meta_of(in, old);
+}
+
+static bool is_content(int fd, ProtobufCBinaryData content)
+{
+    uint8_t *old = gl_alloc(content.len + 1);
+    bool same = gl_file_read_at(fd, old, content.len + 1, 0) == (ssize_t)content.len &&
+                (content.len == 0 || memcmp(old, content.data, content.len) == 0);
+    gl_free(old);
+    return same;
+}
+
+/*
+ * Whether the target is what came, in all that is copied: to replace it would cost most file
+ * systems more than to read it. Only our own: another's owner could change it afterwards. A digest
+ * that differs is told as always. *ret_fd is the target, open.
+ */
+static bool is_there(const struct gl_incoming *in, struct gl_dir *dir, const Gl__TransferFile *file,
+                     int *ret_fd)
+{
+    struct gl_disk_info info;
+    uint8_t digest[GL_DIGEST_SIZE];
+    int fd;
+    if (!in->has_meta || gl_file_open_at(dir, in->name, &fd, &info))
+        return false;
+    bool same = info.alone && info.size == file->content.len && has_meta_of(in, &info) &&
+                info.device == gl_dir_device(dir) && is_content(fd, file->content);
+    if (same) {
+        gl_digest_of(file->content.data, file->content.len, digest);
+        same = memcmp(digest, file->digest.data, GL_DIGEST_SIZE) == 0;
+    }
+    if (same)
+        *ret_fd = fd;
+    else
+        gl_file_close(fd);
+    return same;
+}
+
+static int keep_whole(struct gl_incoming *in, struct gl_dir *dir, int fd, size_t size)
+{
+    count_content(in, size);
+    in->state = GL_INCOMING_NONE;
+    gl_engine_end_file(in->transfer);
+    return gl_batch_add_kept(in->batch, dir, fd, in->item, in->path);
 }
 
 /* What is there already: the part of an interrupted copy, or a target that may be complete. */
@@ -236,6 +283,9 @@ int gl_incoming_begin(struct gl_incoming *in, struct gl_dir *dir, const char *na
 
     in->state = GL_INCOMING_CONTENT;
     if (in->stream_fd < 0) {
+        int there;
+        if (in->whole && is_there(in, dir, file, &there))
+            return keep_whole(in, dir, there, file->content.len);
         err = open_part(in, dir);
         if (err == UV_ENOENT) /* as of proc(5): the folder is there, and open */
             return give_up(in, GL_STATUS_PRECONDITION, "its folder takes no new files");

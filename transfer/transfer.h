@@ -32,7 +32,8 @@
  * as with the content. Not kept: owners, hard links, extended attributes; setuid, setgid and a
  * file's sticky bit are dropped, since the owner is not the same. A file that replaces another one
  * gets that one's owner and group, where we may give them (gl_file_settle()); it is a new
- * file all the same, and other names of the old one go on with the old content. A directory that
+ * file all the same, and other names of the old one go on with the old content. A `whole` file that
+ * is there already, as our own and with all that is kept, is synced and stays. A directory that
  * was there before (the destination itself is one) keeps its permissions, and its time is not set,
  * as with cp(1). Sockets, pipes and devices in a tree are problems.
  *

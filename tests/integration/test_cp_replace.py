@@ -136,3 +136,53 @@ def test_what_is_read_from_standard_input_keeps_the_permissions(shared, pair):
     assert shared.gl("cp", "-", f"g1:{old}", stdin=b"piped").returncode == 0
     assert content(old) == "piped" and owner(old) == before
     assert stat.S_IMODE(os.stat(old).st_mode) == 0o604
+
+
+# ---------------------------------------------------------------------------- what is the same already
+
+@pytest.mark.parametrize("options", [[], ["--resume"]], ids=["plain", "resume"])
+def test_small_files_that_are_the_same_stay_and_others_are_replaced(copy, shared, request, options):
+    """Many files, so that they are synced together: of each tenth one thing differs."""
+    top = shared.path(request.node.name)
+    source, target = f"{top}/source", f"{top}/target"
+    for folder in (source, target):
+        os.makedirs(folder)
+    for i in range(600):
+        with open(f"{source}/{i}", "w", encoding="ascii") as file:
+            file.write(f"content {i}" if i % 7 else "")
+    copy(f"{source}/.", target, options=["-r"])
+    before = {name: os.stat(f"{target}/{name}").st_ino for name in os.listdir(target)}
+    assert len(before) == 600
+    changed = set()
+    for i in range(0, 600, 10):
+        path = f"{target}/{i}"
+        if i % 40 == 0:  # of the same size and time
+            st = os.stat(path)
+            with open(path, "r+", encoding="ascii") as file:
+                file.write("C" if st.st_size else "more")
+            os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+        elif i % 40 == 10:
+            os.chmod(path, 0o600)
+        elif i % 40 == 20:
+            os.utime(path)
+        else:
+            os.link(path, f"{top}/link{i}")
+        changed.add(str(i))
+    copy(f"{source}/.", target, options=["-r", *options])
+    for name, inode in before.items():
+        new, st = os.stat(f"{source}/{name}"), os.stat(f"{target}/{name}")
+        assert content(f"{source}/{name}") == content(f"{target}/{name}"), name
+        assert (st.st_mode, st.st_mtime_ns) == (new.st_mode, new.st_mtime_ns), name
+        assert (st.st_ino != inode) == (name in changed), name
+    assert sorted(os.listdir(target)) == sorted(before)
+
+
+@root_only
+def test_another_users_file_of_the_same_content_is_replaced(copy, pair):
+    """Its owner could change it afterwards."""
+    new, old = pair
+    copy(new, old)
+    before = os.stat(old).st_ino
+    os.chown(old, NOBODY, NOBODY)
+    copy(new, old)
+    assert content(old) == "new content" and os.stat(old).st_ino != before
