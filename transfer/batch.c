@@ -21,6 +21,7 @@ struct gl_batch_entry {
     uint64_t item;
     char *name;
     char *path; /* what is told of it: the whole may be long, and the peer says how long */
+    size_t path_len;
     bool failed;
 };
 
@@ -73,9 +74,22 @@ static struct gl_batch_entry *add(struct gl_batch *batch, uint64_t item, const s
     size_t len;
     const char *shown = gl_path_report(path, &len);
     struct gl_batch_entry *e = &batch->entries[batch->count++];
-    *e = (struct gl_batch_entry){
-        .part = GL_PART_NONE, .kept_fd = -1, .item = item, .path = gl_strndup(shown, len)};
+    *e =
+        (struct gl_batch_entry){.part = GL_PART_NONE, .kept_fd = -1, .item = item, .path_len = len};
+    e->path = gl_strndup(shown, len);
     return e;
+}
+
+bool gl_batch_has(const struct gl_batch *batch, const struct gl_path *path)
+{
+    size_t len;
+    const char *shown = gl_path_report(path, &len);
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct gl_batch_entry *e = &batch->entries[i];
+        if (e->part.fd >= 0 && e->path_len == len && memcmp(e->path, shown, len) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* All files of a batch are in one file system. */

@@ -38,7 +38,11 @@ void gl_batch_done(struct gl_batch *batch);
  */
 int gl_batch_add_file(struct gl_batch *batch, struct gl_part *part, const char *name,
                       uint64_t bytes, uint64_t item, const struct gl_path *path);
-/* The same for a file in dir that stays as it is, once that is certain to be on the disk; takes fd.
+/* Whether a file waits that is to have this path; maybe also if its path is a very long one that
+ * ends the same. What is done under that name meanwhile would be undone by gl_batch_commit(). */
+bool gl_batch_has(const struct gl_batch *batch, const struct gl_path *path);
+/* The same as gl_batch_add_file() for a file in dir that stays as it is, once that is certain to be
+ * on the disk; takes fd.
  */
 int gl_batch_add_kept(struct gl_batch *batch, struct gl_dir *dir, int fd, uint64_t item,
                       const struct gl_path *path);

@@ -60,7 +60,8 @@ static int give_up_errno(struct gl_incoming *in, int uv_err)
 {
     if (uv_err == UV_ECANCELED)
         return uv_err;
-    if (uv_err == UV_ENOSPC && in->keep_when_full)
+    /* Not where the target was to stay as it is: the part is empty then. */
+    if (gl_status_from_errno(uv_err) == GL_STATUS_NO_SPACE && in->keep_when_full && in->old_fd < 0)
         keep_part(in);
     if (uv_err == UV_EEXIST)
         return give_up(in, GL_STATUS_EXISTS, "exists and is not a regular file");

@@ -154,6 +154,11 @@ static int take_name(struct receiver *r, ProtobufCBinaryData name, bool director
         int err = check_name(r, ret_name, ret_usable);
         if (err || !*ret_usable)
             return err;
+        /* Of several sources an earlier one may have had that name. */
+        if (gl_batch_has(&r->batch, &r->path))
+            err = gl_batch_commit(&r->batch);
+        if (err)
+            return err;
     }
     return gl_engine_permit(r->transfer, r->item, &r->path, ret_usable);
 }

@@ -186,3 +186,27 @@ def test_another_users_file_of_the_same_content_is_replaced(copy, pair):
     os.chown(old, NOBODY, NOBODY)
     copy(new, old)
     assert content(old) == "new content" and os.stat(old).st_ino != before
+
+
+@pytest.mark.parametrize("last", ["file", "big", "link"])
+def test_of_one_name_the_last_source_counts(copy, shared, request, last):
+    """Sources laid over each other, and once more over what they have made."""
+    folder = shared.path(request.node.name)
+    for name in ("base", "override"):
+        os.makedirs(f"{folder}/{name}")
+    times = 20_000 if last == "big" else 1  # not sent whole with its name
+    with open(f"{folder}/base/conf", "w", encoding="ascii") as file:
+        file.write("base" * 2 * times)
+    if last == "link":
+        os.symlink("elsewhere", f"{folder}/override/conf")
+    else:
+        with open(f"{folder}/override/conf", "w", encoding="ascii") as file:
+            file.write("override" * times)
+    os.mkdir(f"{folder}/to")
+    for _ in range(3):
+        copy(f"{folder}/base/.", f"{folder}/override/.", f"{folder}/to",
+             options=["-r", "--resume"] if last == "big" else ["-r"])
+        if last == "link":
+            assert os.readlink(f"{folder}/to/conf") == "elsewhere"
+        else:
+            assert content(f"{folder}/to/conf") == "override" * times
