@@ -91,7 +91,7 @@ reverted() {
     # Nothing may be told twice.
     seq "$(wc -l </tmp/counted)" | cmp - /tmp/counted
     is "$status" 125
-    # An old session would be kept for 60 s. An exec alone takes the inner machine 5 s, and one here took 41 s at a load of five for each
+    # An old session would be kept for 60 s. An exec alone takes the inner machine 5 s, and took 41 s at a load of five for each
     # processor.
     lost=$(date +%s)
     until_well connected
