@@ -6,10 +6,12 @@
 # that are no files on this side, which the shell would then run.
 
 # The words up to the cursor as guestlink will get them, in __gl_words; the last is the one that is completed. COMP_WORDS
-# will not do: it is cut at colons, and quoted. __gl_quote is the quote that is open there.
+# will not do: it is cut at colons, and quoted. __gl_quote is the quote that is open there, and
+# __gl_home not empty if a ~ begins that word and no quote takes its meaning away.
 __guestlink_words() {
     local line=${COMP_LINE:0:COMP_POINT} word='' quote='' began='' opened=0 i c
     __gl_words=()
+    __gl_home=''
     __gl_break=0    # so much of the last word is in front of what readline replaces
     for ((i = 0; i < ${#line}; i++)); do
         c=${line:i:1}
@@ -31,8 +33,9 @@ __guestlink_words() {
             i=$((i + 1))
         elif [[ $c == [$' \t'] ]]; then
             if [[ $began$word ]]; then __gl_words+=("$word"); fi
-            word='' began='' __gl_break=0
+            word='' began='' __gl_break=0 __gl_home=''
         else
+            if [[ $c == \~ && -z $began$word ]]; then __gl_home=1; fi
             word+=$c
             if [[ $COMP_WORDBREAKS == *"$c"* ]]; then __gl_break=${#word}; fi
         fi
@@ -140,7 +143,7 @@ __guestlink_quote() {
                 text=${text//"$special"/"$escaped"}
             done
         fi
-        if [[ $1 == \~* && $__gl_break == 0 ]]; then text=${text#\\}; fi # a home of this side
+        if [[ $__gl_home && $__gl_break == 0 ]]; then text=${text#\\}; fi
         ;;
     esac
     # Of two quotes where the replaced text begins readline drops one.
@@ -148,12 +151,20 @@ __guestlink_quote() {
     __gl_quoted=$text
 }
 
+# What all words given begin with, as __gl_common.
+__guestlink_common() {
+    local word
+    __gl_common=${1-}
+    for word in "$@"; do
+        while [[ $word != "$__gl_common"* ]]; do __gl_common=${__gl_common%?}; done
+    done
+}
+
 # Replies with words that hold any characters: guest:path, or files here. What ends in a slash or colon is typed on.
 __guestlink_reply_quoted() {
-    local word shared=${1-} __gl_quoted
+    local word __gl_quoted __gl_common
     if [[ $COMP_TYPE == 42 ]]; then __gl_quote=''; fi # all are put in, for which readline takes the open quote out
     for word in "$@"; do
-        while [[ $word != "$shared"* ]]; do shared=${shared%?}; done
         __guestlink_quote "$word"
         if (($# > 1)) && [[ $COMP_TYPE == 63 ]]; then # only listed: the name will do
             word=${__gl_quoted%/}
@@ -163,10 +174,12 @@ __guestlink_reply_quoted() {
         fi
         COMPREPLY+=("$__gl_quoted")
     done
-    if (($# > 1)) && [[ $COMP_TYPE == 9 ]]; then
-        # What readline puts in is what all begin with, which must not end amid the quoting of a character.
-        __guestlink_quote "$shared"
-        COMPREPLY+=("$__gl_quoted")
+    if (($# > 1)) && [[ $COMP_TYPE == @(9|33|64) ]]; then
+        # What readline puts in is what all begin with, which must not end amid the quoting of a character. It may also list them.
+        __guestlink_common "$@"
+        __guestlink_quote "$__gl_common"
+        __guestlink_common "${COMPREPLY[@]}"
+        if [[ $__gl_common != "$__gl_quoted" ]]; then COMPREPLY+=("$__gl_quoted"); fi
     elif (($# == 1)) && [[ $1 == *[/:] ]]; then
         compopt -o nospace 2>/dev/null
     fi
@@ -184,14 +197,18 @@ __guestlink_guest_path() {
     __guestlink_reply_quoted "${found[@]}"
 }
 
-# Files here that begin so, in the array found.
+# Files here that begin so, in the array found. Those of a home are only meant when its name has ended: before that a file may
+# have the name of a user.
 __guestlink_find_local() {
-    local name
+    local name here=''
+    if [[ $1 != */* ]]; then __gl_home=''; fi
+    if [[ $1 == \~* && -z $__gl_home ]]; then here=./; fi # compgen knows homes, too
     while IFS= read -r name; do
         [[ $name == *[[:cntrl:]]* ]] && continue
-        if [[ -d $name || ($name == \~/* && -d $HOME/${name:2}) ]]; then name+=/; fi
+        name=${name#"$here"}
+        if [[ -d $here$name || ($__gl_home && $name == \~/* && -d $HOME/${name:2}) ]]; then name+=/; fi
         found+=("$name")
-    done < <(compgen -f -- "$1")
+    done < <(compgen -f -- "$here$1")
 }
 
 __guestlink_local_path() {
@@ -218,7 +235,7 @@ __guestlink_either_path() {
 }
 
 _guestlink() {
-    local __gl_words __gl_break __gl_quote __gl_option __gl_program=("$1") cur prev command='' i word
+    local __gl_words __gl_break __gl_quote __gl_home __gl_option __gl_program=("$1") cur prev command='' i word
     local -a rest=() given=()
     COMPREPLY=()
     __guestlink_words

@@ -413,6 +413,38 @@ def test_bash_lists_names_without_their_folder(guest):
         own.close()
 
 
+@shell("bash")
+@pytest.mark.parametrize("setting", ["show-all-if-ambiguous", "show-all-if-unmodified"])
+def test_bash_puts_in_whole_characters_when_it_lists_at_once(guest, setting):
+    own = bash(guest)
+    try:
+        own.type(f"bind 'set {setting} on'\n")
+        for quote in ("", '"'):
+            start = f"show cp {quote}{G}:{FILES if quote else quoted(FILES)}/usub{' ' if quote else chr(92) + ' '}folder/z"
+            assert own.arguments(f"{start}\t\\$o\t") == ["cp", f"{G}:{FILES}/usub folder/z$one"], quote
+            assert own.arguments(f"{start}\t{quote}") == ["cp", f"{G}:{FILES}/usub folder/z"], quote
+    finally:
+        own.close()
+
+
+@shell("bash")
+def test_bash_tells_a_name_with_a_tilde_from_a_home(guest):
+    folder = guest.path("tilde")
+    for name in ("~root", "~only", "~/file", "one $x"):
+        make(folder, name)
+    make(guest.path("home"), "tilde at home")
+    own = bash(guest)
+    try:
+        own.type(f"cd {shlex.quote(folder)}\n")
+        for typed, name in (("\\~ro\t", "~root"), ("~ro\t", "~root"), ("'~ro\t", "~root"), ('"~ro\t', "~root"),
+                            ("~on\t", "~only"), ("~\tonl\t", "~only"),
+                            ("\\~/f\t", "~/file"), ('"~/f\t', "~/file"), ("\\~/\t", "~/file"),
+                            ("~/tilde\\ a\t", guest.path("home", "tilde at home")), ("on\t", "one $x")):
+            assert own.arguments(f"show cp {typed}") == ["cp", name], typed
+    finally:
+        own.close()
+
+
 # ---------------------------------------------------------------------------- fish
 
 @shell("fish")
