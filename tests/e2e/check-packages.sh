@@ -152,14 +152,22 @@ echo "no file is left; the user stays"
 # ------------------------------------------------------------------ asked of systemd
 
 say "Asked of systemd"
-# A manager seems to run, as its folder is there. The agent's process is none that dpkg is a part of.
+# A manager seems to run, as its folder is there. The agent's process is none that dpkg is a part of. With /failed there is none, as
+# all units have failed.
 mkdir -p "$tree/run/systemd/system"
 for command in systemctl deb-systemd-invoke udevadm; do
     cat >"$tree/usr/local/bin/$command" <<'EOF'
 #!/bin/sh
 case $* in
 --root=*) exec "/usr/bin/${0##*/}" "$@" ;; # deb-systemd-helper, of files alone
-show*MainPID*) echo 99999999 ;;
+show*MainPID*)
+    [ ! -e /failed ] || exec echo 0
+    echo 99999999
+    ;;
+'is-failed --quiet guestlink-agent.service' | 'is-failed --quiet guestlink-hostd.service guestlink-hostd.socket')
+    [ -e /failed ]
+    exit
+    ;;
 *) echo "${0##*/} $*" >>/calls ;;
 esac
 EOF
@@ -200,12 +208,16 @@ udevadm settle --timeout=10
         start="deb-systemd-invoke start guestlink-agent.service"
         restart="deb-systemd-invoke try-restart guestlink-agent.service"
         stop="deb-systemd-invoke stop guestlink-agent.service"
+        revive=$start
         ;;
     *)
         udev=
         start="deb-systemd-invoke start guestlink-hostd.socket guestlink-hostd.service"
         restart="deb-systemd-invoke try-restart guestlink-hostd.service"
         stop="deb-systemd-invoke stop guestlink-hostd.service guestlink-hostd.socket"
+        revive="deb-systemd-invoke reset-failed guestlink-hostd.service guestlink-hostd.socket
+deb-systemd-invoke restart guestlink-hostd.service
+deb-systemd-invoke start guestlink-hostd.socket"
         ;;
     esac
     this=/debs/this/$package.deb
@@ -215,6 +227,10 @@ $start" --install "$this"
 $restart" --install "/debs/next/$package.deb"
     asked "$package, downgraded" well "$udev$reload
 $restart" --install "$this"
+    : >"$tree/failed"
+    asked "$package, upgraded when it had failed" well "$udev$reload
+$revive" --install "/debs/next/$package.deb"
+    rm "$tree/failed"
     asked "$package, an upgrade that does not begin" badly "$reload" --install "/debs/broken/$package.deb"
     prerm=$tree/var/lib/dpkg/info/$package.prerm
     echo 'exit 1' >>"$prerm"

@@ -139,6 +139,7 @@ done >"$tree/etc/pam.d/other"
 echo 'LANG=C.UTF-8' >"$tree/etc/locale.conf"
 echo 'GL_FROM_PAM=yes' >>"$tree/etc/environment"
 # A manager seems to run if /run/systemd/system is there, and then is not asked but written down. /agent has the agent's process.
+# With /failed all units have failed.
 mv "$tree/usr/bin/systemctl" "$tree/usr/bin/systemctl.real"
 cat >"$tree/usr/bin/systemctl" <<'EOF'
 #!/bin/sh
@@ -147,6 +148,10 @@ if [ -d /run/systemd/system ]; then
     case $1 in
     show) cat /agent ;;
     is-active) exit 3 ;;
+    is-failed)
+        [ -e /failed ]
+        exit
+        ;;
     esac
     exit
 fi
@@ -224,8 +229,8 @@ done
 calls >"$work/calls"
 is "what is told of it, once" 1 "$(grep -c 'restarted when that has ended' "$work/upgrade.log")"
 is "its restart" "systemd-run calls: before the end systemctl try-restart guestlink-agent.service" \
-    "$(grep -E '^(systemd-run|calls:)|guestlink-agent' "$work/calls" | grep -v ' show \| is-active ' | xargs)"
-is "the host daemon's" "systemctl try-restart guestlink-hostd.service" "$(grep hostd "$work/calls")"
+    "$(grep -E '^(systemd-run|calls:)|guestlink-agent' "$work/calls" | grep -v ' show \| is-active \| is-failed ' | xargs)"
+is "the host daemon's" "systemctl try-restart guestlink-hostd.service" "$(grep hostd "$work/calls" | grep -v ' is-failed ')"
 grep -q daemon-reload "$work/calls" || fail "the units are not read anew"
 for package in guestlink-agent guestlink-host; do
     is "$package" 2 "$(in_tree rpm -q --qf '%{RELEASE}' "$package")"
@@ -241,6 +246,16 @@ is "the key" "$key" "$(sha256sum <"$tree/var/lib/guestlink/agent/agent.key")"
 say "Upgraded by somebody else: restarted at once"
 rpm_in_tree -U --oldpackage "/rpms/$agent_rpm"
 is "its restart" "systemctl try-restart guestlink-agent.service" "$(calls | grep try-restart)"
+
+say "Upgraded when they had failed: started anew"
+: >"$tree/failed"
+rpm_in_tree -U --oldpackage "/rpms/$host_rpm"
+rpm_in_tree -U "/next/$(cd "$next" && echo guestlink-agent-[0-9]*.rpm)"
+rm "$tree/failed"
+calls >"$work/calls"
+is "asked of systemd" "systemctl reset-failed guestlink-hostd.service guestlink-hostd.socket
+systemctl start guestlink-hostd.socket guestlink-hostd.service
+systemctl start guestlink-agent.service" "$(grep -E ' (reset-failed|start) ' "$work/calls")"
 
 # ------------------------------------------------------------------ erased
 

@@ -238,12 +238,14 @@ if [ ! -e "$state/second" ]; then
     check upgrade_inside "the agent's package is upgraded from inside an exec"
     check stays_stopped "an agent that was stopped stays so when its package is upgraded"
     check stays_disabled "an agent that was disabled stays so, be it running or not"
+    check agent_is_revived "an agent that has failed is started when its package is upgraded"
     check needrestart_spares "needrestart in an exec does not restart the agent, which has old libraries"
     check upgrade_host "the host's package is upgraded"
     check host_stays_stopped "a host daemon that was stopped stays so when its package is upgraded"
     check crash_agent "an agent that was killed or told to end is back"
     check crash_host "a host daemon that was killed is back; what ran has ended"
     check gives_up "a host daemon that cannot start is given up after ten attempts, and comes back, with its socket, when that is mended"
+    check host_is_revived "a host daemon that was given up is back, with its socket, when its package is upgraded"
     check identity "the keys are noted"
     # The end of this boot ends us; that it was by this is seen after it.
     reboot_inside >/dev/null 2>&1

@@ -23,7 +23,7 @@ vm_debs "${1-}"
 vm_base
 vm_tree "$debs"/*.deb
 # One for each upgrade.
-for version in 2 3 4 5; do
+for version in 2 3 4 5 6; do
     mkdir "$tree/debs/$version"
     for deb in "$debs"/guestlink-agent_*.deb "$debs"/guestlink-host_*.deb; do
         vm_next_version "$deb" "$deb"

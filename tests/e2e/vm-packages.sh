@@ -57,6 +57,27 @@ host_stays_stopped() {
     until_well connected
 }
 
+# Given up as in gives_up; here nobody starts it again but the upgrade.
+host_is_revived() {
+    changes /etc/guestlink/hostd.conf
+    mkdir /run/systemd/system/guestlink-hostd.service.d
+    printf '[Service]\nRestartSec=1\n' >/run/systemd/system/guestlink-hostd.service.d/sooner.conf
+    echo 'no-such-setting = 1' >>/etc/guestlink/hostd.conf
+    systemctl daemon-reload
+    systemctl reset-failed guestlink-hostd.service guestlink-hostd.socket
+    ! systemctl restart guestlink-hostd || return 1
+    given_up() { is "$(systemctl is-failed guestlink-hostd.service guestlink-hostd.socket | xargs)" "failed failed"; }
+    patience=120 until_well given_up
+    cp -p /tmp/unchanged /etc/guestlink/hostd.conf
+    dpkg -i /debs/4/guestlink-host_*.deb
+    is "$(systemctl is-active guestlink-hostd.socket guestlink-hostd.service | xargs)" "active active"
+    is "$(stat -c '%a %U:%G' /run/guestlink/control.sock)" "660 root:guestlink"
+    until_well connected
+    gl exec "$guest" -- true
+    rm -r /run/systemd/system/guestlink-hostd.service.d
+    systemctl daemon-reload
+}
+
 # From outside, with all that comes of it: what waits for an exec's end, and what udev has started again.
 upgraded_outside() {
     next_agent
@@ -77,6 +98,23 @@ stays_stopped() {
     upgraded_outside
     agent_is enabled inactive
     systemctl start guestlink-agent
+    until_well connected
+}
+
+# By a wrong option, after which systemd does not start it again.
+agent_is_revived() {
+    changes
+    mkdir /run/systemd/system/guestlink-agent.service.d
+    printf '[Service]\nExecStart=\nExecStart=/usr/sbin/guestlink-agent --no-such-option\n' \
+        >/run/systemd/system/guestlink-agent.service.d/wrong.conf
+    systemctl daemon-reload
+    ! systemctl restart guestlink-agent || return 1
+    agent_is enabled failed
+    rm -r /run/systemd/system/guestlink-agent.service.d
+    systemctl daemon-reload
+    agent_is enabled failed
+    upgraded_outside
+    agent_is enabled active
     until_well connected
 }
 
