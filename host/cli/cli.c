@@ -12,16 +12,17 @@
 #include "key.h"
 #include "mem.h"
 #include "name.h"
+#include "out.h"
 #include "terminal.h"
 
 enum { OPTION_JSON = 0x7f00, OPTION_HELP, OPTION_CONTROL };
 
 static void cli_help(const struct gl_command *command)
 {
-    printf("usage: guestlink [--control PATH] [--json] %s%s%s\n\n%s\n", command->name,
-           command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
+    gl_out_printf("usage: guestlink [--control PATH] [--json] %s%s%s\n\n%s\n", command->name,
+                  command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
     if (command->help[0] != '\0')
-        printf("\n%s", command->help);
+        gl_out_printf("\n%s", command->help);
 }
 
 /* The command's own options and those that every command has, in one table. */

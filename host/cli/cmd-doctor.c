@@ -50,9 +50,9 @@ static void say(struct doctor *d, enum verdict verdict, const char *advice, cons
                                         gl_json_bytes(text, strlen(text)), "advice", advice));
     } else {
         char *safe = gl_escape_dup(text);
-        printf("%-5s %s\n", words[verdict], safe);
+        gl_out_printf("%-5s %s\n", words[verdict], safe);
         if (advice[0] != '\0')
-            printf("      -> %s\n", advice);
+            gl_out_printf("      -> %s\n", advice);
         (void)gl_out_flush(); /* the next one may take its time */
         gl_free(safe);
     }

@@ -16,7 +16,7 @@ static void line(const char *label, const char *text)
 {
     char *safe = gl_escape_dup(text);
     if (safe[0] != '\0')
-        printf("%-12s %s\n", label, safe);
+        gl_out_printf("%-12s %s\n", label, safe);
     gl_free(safe);
 }
 
@@ -75,7 +75,7 @@ static void show_filesystems(const Gl__Info *info)
 {
     if (info->n_filesystems == 0)
         return;
-    printf("\n");
+    gl_out_printf("\n");
     struct gl_table *table = gl_table_new(5);
     static const char *const heads[] = {"FILESYSTEM", "TYPE", "SIZE", "AVAIL", "MOUNTED ON"};
     for (size_t i = 0; i < 5; i++)
@@ -112,7 +112,7 @@ static void show_services(const Gl__Info *info)
         gl_table_add(table, methods);
         gl_free(methods);
     }
-    printf("\n");
+    gl_out_printf("\n");
     gl_table_print(table);
 }
 

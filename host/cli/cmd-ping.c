@@ -91,11 +91,11 @@ static void show_summary(struct pinger *p)
         return;
     }
     json_decref(summary);
-    printf("%" PRIu64 " sent, %" PRIu64 " answered", p->sent, p->received);
+    gl_out_printf("%" PRIu64 " sent, %" PRIu64 " answered", p->sent, p->received);
     if (p->received > 0)
-        printf("; min %.3f, median %.3f, mean %.3f, max %.3f ms", values[0], values[1], values[2],
-               values[3]);
-    printf("\n");
+        gl_out_printf("; min %.3f, median %.3f, mean %.3f, max %.3f ms", values[0], values[1],
+                      values[2], values[3]);
+    gl_out_printf("\n");
 }
 
 static void show_answer(struct pinger *p)
@@ -105,7 +105,7 @@ static void show_answer(struct pinger *p)
         gl_json_print(
             json_pack("{s:I, s:f}", "sequence", (json_int_t)p->sent, "round_trip_ms", ms));
     else
-        printf("answer %" PRIu64 " from %s: %.3f ms\n", p->sent, p->guest, ms);
+        gl_out_printf("answer %" PRIu64 " from %s: %.3f ms\n", p->sent, p->guest, ms);
     p->unread = gl_out_flush() == UV_EPIPE;
 }
 
@@ -116,7 +116,7 @@ static void show_no_answer(struct pinger *p, const char *why)
                                 "reason", gl_json_bytes(why, strlen(why))));
     } else {
         char *safe = gl_escape_dup(why);
-        printf("no answer %" PRIu64 " from %s: %s\n", p->sent, p->guest, safe);
+        gl_out_printf("no answer %" PRIu64 " from %s: %s\n", p->sent, p->guest, safe);
         gl_free(safe);
     }
     p->unread = gl_out_flush() == UV_EPIPE;

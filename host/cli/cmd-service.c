@@ -176,7 +176,7 @@ static int add(struct gl_cli *cli, int argc, char **argv, const char *service)
     if (cli->json)
         gl_json_print(json_pack("{s:o}", "service", to_json(&guid, argv[0])));
     else
-        printf("%s\n", text);
+        gl_out_printf("%s\n", text);
     return 0;
 }
 

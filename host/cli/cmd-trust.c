@@ -84,7 +84,7 @@ static void show_guest(void *ctx, const ProtobufCMessage *item)
         return;
     }
     char *name = gl_escape_dup(guest->name);
-    printf("%s: %s, key %s\n", name, gl_guest_trust_word(guest), guest->fingerprint);
+    gl_out_printf("%s: %s, key %s\n", name, gl_guest_trust_word(guest), guest->fingerprint);
     gl_free(name);
 }
 
@@ -126,12 +126,13 @@ static void show_site(void *ctx, const ProtobufCMessage *item)
     }
     char *name = gl_escape_dup(site->name);
     char *host = gl_escape_dup(site->host_name);
-    printf("site  %s, key %s\nhost  %s, key %s\n", name, site->fingerprint, host,
-           site->host_fingerprint);
+    gl_out_printf("site  %s, key %s\nhost  %s, key %s\n", name, site->fingerprint, host,
+                  site->host_fingerprint);
     if (site->key_changed)
-        printf("The site's key is another one than before: connected guests learn it now, others "
-               "when they\nnext connect to this host. Until then they refuse the other hosts of "
-               "the site.\n");
+        gl_out_printf(
+            "The site's key is another one than before: connected guests learn it now, others "
+            "when they\nnext connect to this host. Until then they refuse the other hosts of "
+            "the site.\n");
     gl_free(name);
     gl_free(host);
 }

@@ -8,6 +8,7 @@
 #include "handshake.h"
 #include "json.h"
 #include "mem.h"
+#include "out.h"
 #include "proto/guestlink.pb-c.h"
 
 struct versions {
@@ -48,12 +49,13 @@ static int run(struct gl_cli *cli, int argc, char **argv)
                                     : json_null()));
         return 0;
     }
-    printf("guestlink %s, protocol %u\n", PACKAGE_VERSION, GL_PROTOCOL_VERSION);
+    gl_out_printf("guestlink %s, protocol %u\n", PACKAGE_VERSION, GL_PROTOCOL_VERSION);
     if (versions.daemon[0] != '\0') {
-        printf("guestlink-hostd %s, protocol %" PRIu32 "\n", versions.daemon, versions.protocol);
+        gl_out_printf("guestlink-hostd %s, protocol %" PRIu32 "\n", versions.daemon,
+                      versions.protocol);
     } else {
         char *why = gl_escape_dup(outcome.text);
-        printf("guestlink-hostd: %s\n", why);
+        gl_out_printf("guestlink-hostd: %s\n", why);
         gl_free(why);
     }
     return 0;

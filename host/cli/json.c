@@ -181,7 +181,8 @@ int gl_json_print(json_t *object)
     json_decref(object);
     if (text == NULL)
         return UV_ENOMEM;
-    (void)puts(text); /* what it could not write is found by flushing */
+    gl_out_write(text, strlen(text));
+    gl_out_write("\n", 1);
     free(text);
     return gl_out_flush();
 }

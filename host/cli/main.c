@@ -7,27 +7,51 @@
 #include "arguments.h"
 #include "commands.h"
 #include "defaults.h"
+#include "mem.h"
 #include "os.h"
 #include "out.h"
 #include "terminal.h"
 
-static void show_usage(FILE *out)
+/* To be freed. */
+static char *usage_text(void)
 {
-    fprintf(out,
-            "usage: guestlink [--control PATH] [--json] COMMAND ...\n\n"
-            "Runs commands in virtual machines, copies files, and tells what is there, over a\n"
-            "link that needs no network. GUEST is a name or id that 'guestlink ls' shows.\n\n");
-    for (size_t i = 0; gl_commands[i] != NULL; i++)
-        fprintf(out, "  %-8s %s\n", gl_commands[i]->name, gl_commands[i]->summary);
-    fprintf(out,
-            "\n'guestlink COMMAND --help' says more about one.\n\n"
-            "  --control PATH  socket of the host daemon (default: $GUESTLINK_CONTROL, then\n"
-            "                  %s)\n"
-            "  --json          answer in JSON, with \"schema\": %d\n"
-            "                  (both may also stand after COMMAND, among its options)\n"
-            "  --help          this text\n"
-            "  --version       the version of this program\n",
-            gl_default_control, GL_JSON_SCHEMA);
+    char *list = gl_strdup("");
+    for (size_t i = 0; gl_commands[i] != NULL; i++) {
+        char *longer =
+            gl_asprintf("%s  %-8s %s\n", list, gl_commands[i]->name, gl_commands[i]->summary);
+        gl_free(list);
+        list = longer;
+    }
+    char *text = gl_asprintf(
+        "usage: guestlink [--control PATH] [--json] COMMAND ...\n\n"
+        "Runs commands in virtual machines, copies files, and tells what is there, over a\n"
+        "link that needs no network. GUEST is a name or id that 'guestlink ls' shows.\n\n"
+        "%s"
+        "\n'guestlink COMMAND --help' says more about one.\n\n"
+        "  --control PATH  socket of the host daemon (default: $GUESTLINK_CONTROL, then\n"
+        "                  %s)\n"
+        "  --json          answer in JSON, with \"schema\": %d\n"
+        "                  (both may also stand after COMMAND, among its options)\n"
+        "  --help          this text\n"
+        "  --version       the version of this program\n",
+        list, gl_default_control, GL_JSON_SCHEMA);
+    gl_free(list);
+    return text;
+}
+
+static void show_usage(void)
+{
+    char *text = usage_text();
+    gl_out_printf("%s", text);
+    gl_free(text);
+}
+
+static int no_command(void)
+{
+    char *text = usage_text();
+    fputs(text, stderr);
+    gl_free(text);
+    return GL_CLI_USAGE;
 }
 
 static const struct gl_command *find_command(const char *name)
@@ -114,10 +138,10 @@ int main(int argc, char **argv)
             cli.json = true;
             break;
         case 'h':
-            show_usage(stdout);
+            show_usage();
             return finish(&cli, 0);
         case 'V':
-            printf("guestlink %s\n", PACKAGE_VERSION);
+            gl_out_printf("guestlink %s\n", PACKAGE_VERSION);
             return finish(&cli, 0);
         default:
             cli.json = wants_json(argc, argv);
@@ -127,14 +151,12 @@ int main(int argc, char **argv)
     }
     if (optind == argc && cli.json)
         return gl_cli_usage(&cli, "a command is expected");
-    if (optind == argc) {
-        show_usage(stderr);
-        return GL_CLI_USAGE;
-    }
+    if (optind == argc)
+        return no_command();
     if (strcmp(argv[optind], "help") == 0) {
         const struct gl_command *about = optind + 1 < argc ? find_command(argv[optind + 1]) : NULL;
         if (about == NULL) {
-            show_usage(stdout);
+            show_usage();
             return finish(&cli, 0);
         }
         char help[] = "--help";

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "out.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,8 +9,56 @@
 #include <uv.h>
 
 #include "escape.h"
+#include "file-io.h"
 #include "mem.h"
 #include "terminal.h"
+
+#define STDOUT     1
+#define BUFFER_MAX ((size_t)64 * 1024)
+
+static struct {
+    char *data;
+    size_t len;
+    int error;
+} out;
+
+int gl_out_flush(void)
+{
+    if (out.error == 0 && out.len > 0)
+        out.error = gl_io_write(STDOUT, out.data, out.len);
+    if (out.error == UV_EOF) /* libuv's word for ERROR_BROKEN_PIPE */
+        out.error = UV_EPIPE;
+    out.len = 0;
+    return out.error;
+}
+
+void gl_out_write(const void *data, size_t len)
+{
+    const char *from = data;
+    if (out.data == NULL)
+        out.data = gl_alloc(BUFFER_MAX);
+    while (len > 0 && out.error == 0) {
+        size_t n = BUFFER_MAX - out.len < len ? BUFFER_MAX - out.len : len;
+        memcpy(out.data + out.len, from, n);
+        out.len += n;
+        from += n;
+        len -= n;
+        if (out.len == BUFFER_MAX)
+            gl_out_flush();
+    }
+    if (out.len > 0 && out.data[out.len - 1] == '\n' && gl_terminal_is(STDOUT))
+        gl_out_flush();
+}
+
+void gl_out_printf(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = gl_vasprintf(format, args);
+    va_end(args);
+    gl_out_write(text, strlen(text));
+    gl_free(text);
+}
 
 char *gl_out_size(uint64_t bytes, char *buf, size_t size)
 {
@@ -51,15 +98,6 @@ char *gl_out_ago(uint64_t when, char *buf, size_t size)
     else
         snprintf(buf, size, "%s ago", gl_out_span(now > when ? now - when : 0, span, sizeof(span)));
     return buf;
-}
-
-int gl_out_flush(void)
-{
-    static int first;
-    int error = fflush(stdout) == 0 ? 0 : uv_translate_sys_error(errno);
-    if (first == 0)
-        first = error;
-    return first != 0 || !ferror(stdout) ? first : UV_EIO;
 }
 
 struct gl_table {
@@ -105,9 +143,9 @@ void gl_table_print(struct gl_table *table)
         size_t column = i % table->columns;
         size_t pad = widths[column] - gl_terminal_width(table->cells[i]) + 2;
         if (column + 1 == table->columns)
-            printf("%s\n", table->cells[i]);
+            gl_out_printf("%s\n", table->cells[i]);
         else
-            printf("%s%*s", table->cells[i], (int)pad, "");
+            gl_out_printf("%s%*s", table->cells[i], (int)pad, "");
         gl_free(table->cells[i]);
     }
     gl_free(widths);

@@ -6,18 +6,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem.h"
+
+/*
+ * Standard output, in place of stdio's: that forgets what it could not write and why, and what the
+ * C library of Windows says of a pipe without a reader is the same as of much else. Kept until
+ * there is much of it, until a line ends where people watch, or until gl_out_flush().
+ */
+void gl_out_printf(const char *format, ...) GL_PRINTF(1, 2);
+void gl_out_write(const void *data, size_t len);
+/* 0, or the UV_E* of the first failure, after which nothing more is written. UV_EPIPE: nobody
+ * reads. */
+int gl_out_flush(void);
+
 /* "512", "1.5K", "12M", "3.2G": powers of 1024, at most four characters. Returns buf. */
 char *gl_out_size(uint64_t bytes, char *buf, size_t size);
 /* A span of seconds: "5s", "12m", "3h", "4d". */
 char *gl_out_span(uint64_t seconds, char *buf, size_t size);
 /* A time in seconds since 1970 as "3m ago"; "-" for 0. */
 char *gl_out_ago(uint64_t when, char *buf, size_t size);
-
-/*
- * fflush(3) of standard output. 0 or the UV_E* of the first failure, which is kept: a later call
- * finds nothing to write. UV_EIO: a write failed before without being flushed.
- */
-int gl_out_flush(void);
 
 /* A table: cells are kept escaped until gl_table_print(), which aligns columns and frees. */
 struct gl_table;

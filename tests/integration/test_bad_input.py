@@ -316,6 +316,32 @@ def test_standard_output_that_nobody_reads(shared, args):
     assert (result.returncode, result.err) == (141, ""), result
 
 
+def test_much_output_that_nobody_reads(make_world):
+    """More than any buffer on the way holds, so that it is written before all of it is there."""
+    world = make_world()
+    os.makedirs(world.hostd_state, mode=0o700, exist_ok=True)
+    guests = [{"key": f"{n:064x}", "name": f"guest{n}", "fixed": False, "trust": "accepted", "reason": "x" * 60}
+              for n in range(1, 401)]
+    world.write(os.path.join(world.hostd_state, "guests.json"), json.dumps({"schema": 1, "guests": guests}))
+    world.start_hostd()
+    for args in (["ls"], ["trust", "ls"], ["--json", "ls"], ["--json", "trust", "ls"]):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        with open(theirs, "wb") as closed:
+            result = world.gl(*args, stdout=closed)
+        assert (result.returncode, result.err) == (141, ""), (args, result)
+        with open("/dev/full", "wb") as full:
+            result = world.gl(*args, stdout=full)
+        assert result.returncode == 1 and "no space left on device" in result.err, (args, result)
+        whole = world.gl(*args, check=True).out
+        assert whole.count("guest") >= 400 and whole.endswith("\n")
+    assert len(whole) > 65536
+    client = world.popen("--json", "trust", "ls")
+    assert client.stdout.read(1) == b"{"
+    client.stdout.close()
+    assert (client.wait(60), client.stderr.read()) == (141, b"")
+
+
 def test_ping_whose_reader_goes_away_ends(shared):
     """As with `guestlink ping g1 | head -1`, which shall not go on to the end."""
     client = shared.popen("ping", "-c", "100000", "-i", "0.01", "g1")

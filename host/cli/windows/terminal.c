@@ -150,8 +150,6 @@ void gl_terminal_prepare(void)
      * the C library buffers neither what goes to a console nor stderr. What must be seen at once
      * is flushed by who writes it. */
     setvbuf(stderr, NULL, _IOFBF, STDIO_SIZE);
-    if (gl_terminal_is(1))
-        setvbuf(stdout, NULL, _IOFBF, STDIO_SIZE);
     if (!gl_terminal_is(1) && !gl_terminal_is(2))
         return;
     tty.out = open_console(L"CONOUT$");
