@@ -55,7 +55,7 @@ int gl_cli_getopt(struct gl_cli *cli, int argc, char **argv, const char *shorts,
             continue;
         }
         if (result == OPTION_CONTROL && optarg[0] != '\0') {
-            cli->control = optarg;
+            cli->control = cli->named_control = optarg;
             continue;
         }
         if (result == 'h' && !own_h)

@@ -21,7 +21,8 @@
 struct gl_command;
 
 struct gl_cli {
-    const char *control; /* path of the control socket */
+    const char *control;       /* path of the control socket */
+    const char *named_control; /* of --control; NULL: it was not given */
     bool json;
     const struct gl_command *command; /* the one that runs */
     const char *lost_hint;            /* what to do about a call that is lost; NULL: the usual */

@@ -15,6 +15,7 @@
 #include "path.h"
 #include "presence.h"
 #include "progress.h"
+#include "shell-word.h"
 #include "terminal.h"
 #include "transfer.h"
 
@@ -397,14 +398,6 @@ static void watch_signals(struct cp *cp)
     }
 }
 
-/* A word of a command line as a shell wants it; to be freed. */
-static char *quote(const char *word)
-{
-    if (word[strcspn(word, " \t'\"$`&;|<>()*?[]{}#!")] == '\0')
-        return gl_strdup(word);
-    return gl_asprintf(word[strcspn(word, "\"$`!")] == '\0' ? "\"%s\"" : "'%s'", word);
-}
-
 /*
  * Whether a tree was to get a name that was free: by now the tree's folder may have it, and the
  * same once more would copy into that.
@@ -433,8 +426,14 @@ static char *way_on(const struct cp *cp)
                              source, source[strlen(source) - 1] == '/' ? "" : "/");
     char *to = gl_asprintf("%s%s%s", cp->to_guest ? prefix : "", cp->to_guest ? colon : "",
                            cp->destination);
-    char *from_word = quote(from), *to_word = quote(to);
-    char *text = gl_asprintf("this goes on: guestlink cp -r --resume %s %s", from_word, to_word);
+    const char *named = cp->cli->named_control, *control = named != NULL ? named : "";
+    char *control_word = gl_shell_word(control), *from_word = gl_shell_word(from);
+    char *to_word = gl_shell_word(to);
+    char *text = gl_asprintf("this goes on: guestlink %s%s%scp -r --resume %s%s %s",
+                             named != NULL ? "--control " : "", named != NULL ? control_word : "",
+                             named != NULL ? " " : "", from[0] == '-' || to[0] == '-' ? "-- " : "",
+                             from_word, to_word);
+    gl_free(control_word);
     gl_free(from);
     gl_free(to);
     gl_free(from_word);

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
             cli.json = cli.json || (optarg[0] == '\0' && wants_json(argc, argv));
             if (optarg[0] == '\0')
                 return gl_cli_usage(&cli, "--control wants the path of a socket");
-            cli.control = optarg;
+            cli.control = cli.named_control = optarg;
             break;
         case 'j':
             cli.json = true;

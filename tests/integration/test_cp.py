@@ -688,7 +688,8 @@ def test_resume_of_a_tree(cut_world):
 def test_what_is_said_of_an_interrupted_tree_is_right(cut_world, into, there, end):
     """A tree's new name is there by the second time, which would copy into it."""
     world, way = cut_world, Way(cut_world, into)
-    source, target = world.path("a tree"), world.path("out")
+    name = '''it\'s $HOME in `a` \\"tree"!'''
+    source, target = world.path(name), world.path("out")
     os.mkdir(source)
     for i in range(6):
         noise(f"{source}/{i}", 4 * MIB, i)
@@ -718,8 +719,27 @@ def test_what_is_said_of_an_interrupted_tree_is_right(cut_world, into, there, en
     result = world.gl(*again, "--json")
     assert result.returncode == 0, (err, result)
     assert result.json["summary"]["bytes"] < 24 * MIB
-    arrived = describe(f"{target}/a tree" if there else target)
+    arrived = describe(f"{target}/{name}" if there else target)
     assert without_directories(arrived) == without_directories(describe(source))
+
+
+def test_what_is_said_of_an_interrupted_tree_is_the_whole_command(cut_world):
+    """Also of a name that looks like an option, and of the socket that was named."""
+    world = cut_world
+    os.mkdir(world.path("-tree"))
+    for i in range(6):
+        noise(world.path(f"-tree/{i}"), 4 * MIB, i)
+    world.proxy.stall_after(DOWN, 14 * MIB)
+    elsewhere = {"GUESTLINK_CONTROL": "/nonexistent"}
+    client = world.popen("--control", world.control, "cp", "-r", "--", "-tree", f"g1:{world.path('out')}", env=elsewhere)
+    world.proxy.wait_stalled()
+    client.send_signal(signal.SIGINT)
+    world.proxy.go_on()
+    err = client.communicate(timeout=60)[1].decode()
+    again = shlex.split(re.search(r"this goes on: guestlink (.*)$", err, re.M)[1])
+    result = world.gl("--json", *again, env=elsewhere)
+    assert result.returncode == 0 and result.json["summary"]["bytes"] < 24 * MIB, (err, result)
+    assert without_directories(describe(world.path("out"))) == without_directories(describe(world.path("-tree")))
 
 
 def test_source_that_changes(cut_world):
