@@ -132,7 +132,8 @@ static void show_site(void *ctx, const ProtobufCMessage *item)
         gl_out_printf(
             "The site's key is another one than before: connected guests learn it now, others "
             "when they\nnext connect to this host. Until then they refuse the other hosts of "
-            "the site.\n");
+            "the site.\nGuests with host-trust = site or a site-key in agent.conf refuse this "
+            "host from now on, until they\nare given the new site; what runs in them is lost.\n");
     gl_free(name);
     gl_free(host);
 }
@@ -330,7 +331,12 @@ const struct gl_command gl_command_trust = {
         "                   hosts. --force leaves a site that was named or joined before, whose "
         "key is\n"
         "                   lost here; guests that first met another host of it refuse this one "
-        "then\n",
+        "then\n"
+        "                   Guests with host-trust = site or a site-key in agent.conf refuse this "
+        "host\n"
+        "                   from then on, until they are given the new site, and what runs in them "
+        "is\n"
+        "                   lost\n",
     .failure = 1,
     .usage = 2,
     .run = run,
