@@ -238,6 +238,19 @@ void gl_site_free(struct gl_site *site)
 
 /* ------------------------------------------------------------------ init, export, join */
 
+/* Guests that know the site alone refuse this host from now on: the way back to them. */
+static int keep_old_key(const struct gl_site *site, const struct gl_key *key, struct gl_why *why)
+{
+    if (memcmp(site->site.public_key, key->public_key, GL_KEY_SIZE) == 0)
+        return 0;
+    char *path = file_of(site, "site.key.old");
+    int err = gl_key_save(path, &site->site, NULL);
+    if (err < 0)
+        gl_why(why, err, "cannot write %s: %s", path, uv_strerror(err));
+    gl_free(path);
+    return err;
+}
+
 /* Both files or neither, as far as two files can be: the old key is put back if the second fails.
  */
 static enum gl_status adopt(struct gl_site *site, const struct gl_key *key, const char *name,
@@ -245,7 +258,10 @@ static enum gl_status adopt(struct gl_site *site, const struct gl_key *key, cons
 {
     char *path = file_of(site, "site.key");
     enum gl_status status = GL_STATUS_INTERNAL;
-    int err = gl_key_save(path, key, NULL);
+    int err = keep_old_key(site, key, why);
+    if (err < 0)
+        goto out;
+    err = gl_key_save(path, key, NULL);
     if (err < 0) {
         gl_why(why, err, "cannot write %s: %s", path, uv_strerror(err));
         goto out;
@@ -388,7 +404,8 @@ static bool may_leave(const struct gl_site *site, const struct gl_key *key, bool
         memcmp(site->site.public_key, key->public_key, GL_KEY_SIZE) == 0)
         return true;
     gl_why(why, 0,
-           "this host belongs to site '%s' already, whose key would be lost here: export it first, "
+           "this host belongs to site '%s' already, whose key would stay here as site.key.old "
+           "alone: export it first, "
            "then join with --force",
            site->name);
     return false;

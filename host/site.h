@@ -5,6 +5,7 @@
  * STATE/host.key is the host's own key. STATE/site.key is the site's: whoever has it can certify
  * hosts and guests of the site. Agents pin the site, so a guest may move between its hosts. A lone
  * host makes a site of its own at first start. STATE/site.json has the site's name.
+ * STATE/site.key.old is the key before the present one, which only people put back.
  *
  * The bundle that carries a site to another host is text, and contains the site's secret:
  *

@@ -132,8 +132,10 @@ static void show_site(void *ctx, const ProtobufCMessage *item)
         gl_out_printf(
             "The site's key is another one than before: connected guests learn it now, others "
             "when they\nnext connect to this host. Until then they refuse the other hosts of "
-            "the site.\nGuests with host-trust = site or a site-key in agent.conf refuse this "
-            "host from now on, until they\nare given the new site; what runs in them is lost.\n");
+            "the site.\n"
+            "Guests with host-trust = site or a site-key in agent.conf refuse this host from now "
+            "on, until they\nare given the new site; what runs in them is lost. To go back, stop "
+            "the daemon and rename\nsite.key.old in its state directory to site.key.\n");
     gl_free(name);
     gl_free(host);
 }
@@ -328,15 +330,16 @@ const struct gl_command gl_command_trust = {
         "others\n"
         "                   when they next connect to this host; until then they refuse the site's "
         "other\n"
-        "                   hosts. --force leaves a site that was named or joined before, whose "
-        "key is\n"
-        "                   lost here; guests that first met another host of it refuse this one "
-        "then\n"
-        "                   Guests with host-trust = site or a site-key in agent.conf refuse this "
-        "host\n"
-        "                   from then on, until they are given the new site, and what runs in them "
-        "is\n"
-        "                   lost\n",
+        "                   hosts. --force leaves a site that was named or joined before; guests "
+        "that\n"
+        "                   first met another host of it refuse this one then. Guests with\n"
+        "                   host-trust = site or a site-key in agent.conf refuse this host from "
+        "then "
+        "on,\n"
+        "                   until they are given the new site, and what runs in them is lost. The "
+        "key\n"
+        "                   that was replaced stays as site.key.old in the daemon's state "
+        "directory\n",
     .failure = 1,
     .usage = 2,
     .run = run,

@@ -427,6 +427,26 @@ def test_a_connected_guest_learns_the_site_that_its_host_joins(make_world):
     assert second.gl("exec", "g1", "--", "echo", "moved").stdout == b"moved\n"
 
 
+def test_a_guest_that_wants_the_site_refuses_a_host_that_leaves_it(make_world):
+    """As it is told to: nobody but another host of the site is the right one. With the old key the host is it again."""
+    world = make_world(agent_conf="host-trust = site\n")
+    world.start()
+    _, bundle = host_of_another_site(make_world, world)
+    old = world.gl("--json", "trust", "site", check=True).json["site"]["fingerprint"]
+    said = world.gl("trust", "site", "join", bundle, check=True).out
+    assert "host-trust = site" in said and "refuse this host from now on" in said and "site.key.old" in said, said
+    world.agent.wait_log("not of the trusted site " + old[:16])
+    until(lambda: world.guest()["state"] != "connected", "it is out")
+
+    world.hostd.stop()
+    key = os.path.join(world.hostd_state, "site.key")
+    assert os.stat(key + ".old").st_mode & 0o777 == 0o600
+    os.rename(key + ".old", key)
+    world.start_hostd()
+    assert world.gl("--json", "trust", "site", check=True).json["site"]["fingerprint"] == old
+    world.wait_guest()
+
+
 def test_a_site_that_people_made_is_not_dropped_unasked(make_world):
     world = make_world()
     world.start()

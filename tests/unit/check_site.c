@@ -103,11 +103,24 @@ START_TEST(guests_are_certified)
 }
 END_TEST
 
+/* That the key which the second host's site had before is kept, and for its account alone. */
+static void old_key_is(const char *fingerprint)
+{
+    char path[GL_SCRATCH_PATH + 32], found[GL_FINGERPRINT_SIZE];
+    struct gl_key key;
+    snprintf(path, sizeof path, "%s/site.key.old", other_directory);
+    ck_assert_int_eq(gl_key_load(path, &key, NULL, NULL), 0);
+    gl_key_fingerprint(key.public_key, found);
+    ck_assert_str_eq(found, fingerprint);
+}
+
 START_TEST(a_site_moves_by_its_bundle)
 {
     struct gl_why why;
     struct gl_site *one = open_in(directory), *two = open_in(other_directory);
-    ck_assert_str_ne(one->fingerprint, two->fingerprint);
+    char own[GL_FINGERPRINT_SIZE];
+    snprintf(own, sizeof own, "%s", two->fingerprint);
+    ck_assert_str_ne(one->fingerprint, own);
     ck_assert_int_eq(gl_site_init(one, "north", false, NOW, &why), GL_STATUS_OK);
     char *bundle = gl_site_export(one);
     ck_assert_int_eq(gl_site_join(two, bundle, strlen(bundle), false, NOW, &why), GL_STATUS_OK);
@@ -122,11 +135,15 @@ START_TEST(a_site_moves_by_its_bundle)
     /* It has no other copy of a key of its own, maybe; its own bundle changes nothing. */
     size_t len = strlen(bundle);
     ck_assert_int_eq(gl_site_join(two, bundle, len, false, NOW, &why), GL_STATUS_OK);
+    old_key_is(own);
     ck_assert_int_eq(gl_site_init(two, "south", true, NOW, &why), GL_STATUS_OK);
+    old_key_is(one->fingerprint);
+    snprintf(own, sizeof own, "%s", two->fingerprint);
     ck_assert_int_eq(gl_site_join(two, bundle, len, false, NOW, &why), GL_STATUS_EXISTS);
     ck_assert_str_eq(two->name, "south");
     ck_assert_int_eq(gl_site_join(two, bundle, len, true, NOW, &why), GL_STATUS_OK);
     ck_assert_str_eq(two->fingerprint, one->fingerprint);
+    old_key_is(own);
     gl_free(bundle);
     gl_site_free(one);
     gl_site_free(two);
